@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# functions.sh - what every test script sources.
+#
+# Given by the runner: $VIMG (the program under test), $SRCDIR (this tree),
+# $BUILDDIR.  Given here: $TMP, an empty folder that is removed at the end and
+# is the working folder.  A script exits 0 passed, 77 skipped, else failed.
+set -eu
+: "${SRCDIR:=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
+: "${BUILDDIR:=$SRCDIR/build/release}"
+: "${VIMG:=$BUILDDIR/vimg}"
+SAMPLES=$SRCDIR/../shared/samples
+TMP=$(mktemp -d "${TMPDIR:-/tmp}/vimg-test.XXXXXX")
+cleanup_fns=()
+cleanup() {
+	local fn
+	for fn in "${cleanup_fns[@]+"${cleanup_fns[@]}"}"; do $fn || :; done
+	cd /
+	rm -rf "$TMP"
+}
+trap cleanup EXIT
+cd "$TMP"
+
+skip() { echo "SKIP: $*"; exit 77; }
+die() { echo "FAIL: $*" >&2; exit 1; }
+requires() {
+	local c
+	for c; do command -v "$c" >/dev/null || skip "$c is not installed"; done
+}
+# expect_exit N CMD...: the command must end with status N; its output goes to
+# the file `out`, standard error to `errors`.
+expect_exit() {
+	local want=$1 got=0
+	shift
+	"$@" >out 2>errors || got=$?
+	[ "$got" = "$want" ] ||
+		die "$*: exit status $got, wanted $want: $(cat out errors)"
+}
+same_content() { cmp "$1" "$2" || die "$1 and $2 differ"; }
