@@ -190,7 +190,7 @@ static int override_backing(struct img *img, const struct img_open_args *args)
 int img_stack(struct img *below, const struct img_open_args *args,
 	      struct img **out, struct err *e)
 {
-	struct img *img;
+	struct img *img = NULL;
 	int rc;
 
 	rc = stack_one(below, args, &img, e);
