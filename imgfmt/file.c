@@ -73,6 +73,9 @@ static int locate(struct img *img, uint64_t offset, struct img_extent *ext)
 {
 	struct file *f = img->state;
 
+	/* Who uses the descriptor does not expect O_DIRECT's rules. */
+	if (img->flags & IMG_DIRECT)
+		return -ENOTSUP;
 	ext->fd = f->fd;
 	ext->fd_offset = offset;
 	ext->fd_name = img->name;
@@ -83,7 +86,8 @@ static int locate(struct img *img, uint64_t offset, struct img_extent *ext)
 static int map_tail(struct img *img, uint64_t offset, struct img_extent *ext)
 {
 	ext->flags = IMG_EXT_ZERO | IMG_EXT_HOLE;
-	return locate(img, offset, ext);
+	locate(img, offset, ext);
+	return 0;
 }
 
 /* A device, or a file system that cannot tell: all of it is data. */
@@ -98,7 +102,8 @@ static int map_blind(struct img *img, uint64_t offset, uint64_t len,
 	if (offset >= end)
 		return map_tail(img, offset, ext);
 	ext->len = min_u64(len, end - offset);
-	return locate(img, offset, ext);
+	locate(img, offset, ext);
+	return 0;
 }
 
 static int map(struct img *img, uint64_t offset, uint64_t len,
@@ -112,7 +117,8 @@ static int map(struct img *img, uint64_t offset, uint64_t len,
 		return map_blind(img, offset, len, ext);
 	if (known_data(f, offset, &end)) {
 		ext->len = min_u64(len, end - offset);
-		return locate(img, offset, ext);
+		locate(img, offset, ext);
+	return 0;
 	}
 	pos = lseek(f->fd, (off_t)offset, SEEK_DATA);
 	if (pos < 0 && errno == ENXIO)
@@ -124,7 +130,8 @@ static int map(struct img *img, uint64_t offset, uint64_t len,
 	if ((uint64_t)pos > offset) {
 		ext->flags = IMG_EXT_ZERO | IMG_EXT_HOLE;
 		ext->len = min_u64(len, (uint64_t)pos - offset);
-		return locate(img, offset, ext);
+		locate(img, offset, ext);
+	return 0;
 	}
 	pos = lseek(f->fd, (off_t)offset, SEEK_HOLE);
 	if (pos < 0 && errno == ENXIO)		/* cut off meanwhile */
@@ -135,7 +142,8 @@ static int map(struct img *img, uint64_t offset, uint64_t len,
 		remember_data(f, offset, (uint64_t)pos);
 		ext->len = min_u64(len, (uint64_t)pos - offset);
 	}	/* else punched meanwhile: "data" is true of a hole as well */
-	return locate(img, offset, ext);
+	locate(img, offset, ext);
+	return 0;
 }
 
 static int flush(struct img *img)
