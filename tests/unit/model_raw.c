@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* model_raw.c - the model test on raw over files, O_DIRECT, memory and a window. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "imgfmt/fault.h"
+#include "tests/check.h"
+#include "tests/lib/model.h"
+
+struct place {
+	char path[64];
+	unsigned flags;
+	struct img *mem;
+};
+
+static int stack_raw(struct img *below, struct img **out, struct err *e)
+{
+	struct img_open_args args = { .format = "raw", .flags = IMG_WRITE };
+
+	return img_stack(below, &args, out, e);
+}
+
+static int open_path(void *arg, struct img **out, struct err *e)
+{
+	struct place *p = arg;
+	struct img_open_args args = {
+		.format = "raw", .flags = IMG_WRITE | p->flags,
+	};
+
+	return img_open(p->path, &args, out, e);
+}
+
+/* Memory does not survive being closed: carry a copy over. */
+static int open_copy(void *arg, struct img **out, struct err *e)
+{
+	struct place *p = arg;
+	struct img *mem = p->mem;
+
+	p->mem = NULL;
+	return stack_raw(mem, out, e);
+}
+
+static int close_copy(void *arg, struct img *img, struct err *e)
+{
+	struct place *p = arg;
+	int rc = fault_copy(img_below(img), &p->mem, e);
+
+	return rc ? rc : img_close(img, e);
+}
+
+static int open_window(void *arg, struct img **out, struct err *e)
+{
+	struct place *p = arg;
+	struct img *file, *win;
+	int rc;
+
+	rc = img_file_open(p->path, IMG_WRITE, &file, e);
+	if (!rc)
+		rc = img_window(file, 12345, 1 << 20, &win, e);
+	return rc ? rc : stack_raw(win, out, e);
+}
+
+static void make(const char *path, off_t len)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	CHECK(fd >= 0 && !ftruncate(fd, len) && !close(fd));
+}
+
+static void run_file(struct place *p, const char *what, unsigned flags,
+		     uint64_t ops)
+{
+	struct model m = {
+		.what = what, .size = 3 << 20, .max_size = 5 << 20,
+		.ops = ops, .open = open_path, .arg = p,
+	};
+
+	p->flags = flags;
+	make(p->path, 3 << 20);
+	model_run(&m);
+}
+
+static bool has_direct(const char *path)
+{
+	int fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+int main(void)
+{
+	struct place p = { .path = "/tmp/unit-model.XXXXXX" };
+	struct model mem = {
+		.what = "raw on memory", .size = 1 << 20, .max_size = 2 << 20,
+		.ops = 2000, .unit = 65536, .open = open_copy,
+		.close = close_copy, .arg = &p,
+	};
+	struct model win = {
+		.what = "raw in a window", .size = 1 << 20, .ops = 1000,
+		.open = open_window, .arg = &p,
+	};
+	struct err e;
+	int fd = mkstemp(p.path);
+
+	CHECK(fd >= 0 && !close(fd));
+	run_file(&p, "raw on a file", IMG_NO_FLUSH, 2000);
+	if (has_direct(p.path))
+		run_file(&p, "raw on a file with O_DIRECT",
+			 IMG_NO_FLUSH | IMG_DIRECT, 500);
+	make(p.path, (1 << 20) + 12345);
+	model_run(&win);
+	unlink(p.path);
+	CHECK_OK(img_memory(1 << 20, &p.mem, &e));
+	model_run(&mem);
+	CHECK_OK(img_close(p.mem, &e));
+	return 0;
+}
