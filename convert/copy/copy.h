@@ -37,7 +37,8 @@ struct copy_lost {
 struct copy_args {
 	struct img *const *sources;	/* laid end to end */
 	size_t n_sources;
-	struct img *dst;		/* at least as large as all of them */
+	struct img *dst;		/* at least as large as all of them; NULL:
+					 * only read, for the checksum */
 	unsigned threads;		/* 0: one a core; at most COPY_MAX_THREADS */
 
 	/* dst reads as zeroes everywhere now, so zeroes need not be written.
@@ -45,9 +46,9 @@ struct copy_args {
 	 */
 	bool target_is_zero;
 	/* dst has a backing file that provides what the sources' own layer does
-	 * not store: copy only what the top layer of each source stores
-	 * (qemu-img convert -B).  dst must have been opened with its backing
-	 * file, which tells where that ends.
+	 * not store: copy only what the source's top layer stores (qemu-img
+	 * convert -B).  One source only; dst must have been opened with its
+	 * backing file, which tells where that ends.
 	 */
 	bool keep_backing;
 	uint64_t sparse;	/* smallest run of zeroes that is made sparse, in

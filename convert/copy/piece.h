@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* piece.h - what the engine does with one piece of the content.  Internal to
+ * convert/copy.
+ *
+ * A piece is either a window of at most `piece_size` bytes that is looked at
+ * granule by granule, or a hole of any length.
+ */
+#ifndef COPY_PIECE_H
+#define COPY_PIECE_H
+
+#include "convert/copy/copy.h"
+#include "convert/copy/hash.h"
+#include "convert/copy/pipeline.h"
+#include "convert/copy/source.h"
+
+enum piece_kind { PIECE_WINDOW, PIECE_ZERO, PIECE_SKIP };
+
+/* What a granule is.  DATA is in the buffer; so is ZERO, which was read and found
+ * to be zeroes; HOLE is zero by the map; SKIP is left to dst's backing file.
+ */
+enum granule { GRANULE_UNSET, GRANULE_DATA, GRANULE_ZERO, GRANULE_HOLE,
+	       GRANULE_SKIP };
+
+struct piece {
+	enum piece_kind kind;
+	uint64_t offset, len;
+	uint8_t *buf;			/* piece_size bytes */
+	uint8_t *granules;		/* enum granule, one each */
+	uint8_t *digests;		/* of hash blocks; NULL: no hash wanted */
+	uint8_t *packed;		/* compressed units, end to end; or NULL */
+	size_t *packed_len;		/* of each unit; 0: not compressed */
+	uint64_t data, written;		/* bytes */
+	struct copy_lost *lost;		/* what salvage gave up here */
+	size_t n_lost, lost_cap;
+};
+
+/* One copy; the numbers are fixed when the workers start. */
+struct copy {
+	const struct copy_args *args;
+	struct source src;
+	uint32_t piece_size;		/* powers of two, bytes: a piece, */
+	uint32_t granule;		/* a granule, */
+	uint32_t unit;			/* a compressed unit, or 0, */
+	uint32_t block;			/* dst's block, at most a piece */
+	uint64_t sparse;		/* bytes */
+	uint64_t backing_size;		/* of dst's backing file, bytes */
+	bool ordered;			/* dst is written by finish() */
+	struct hasher *hasher;		/* or NULL */
+	struct img_codec **codecs;	/* one a worker, or NULL */
+	struct piece *pieces;		/* one a slot */
+	unsigned threads, slots;
+	uint64_t cursor;		/* next(): where it stands */
+	uint64_t map_ask;		/* next(): how far ahead to map */
+	pthread_mutex_t rate_lock;
+	uint64_t rate_next;		/* when the next read may start, ns */
+	atomic_uint_fast64_t done, data;	/* bytes */
+	struct copy_result *result;	/* of finish() */
+	size_t lost_cap;
+};
+
+int piece_alloc(struct copy *c, struct piece *p);
+void piece_free(struct piece *p);
+
+/* Map, read, look for zeroes, compress, hash. */
+int piece_process(struct copy *c, struct piece *p, struct pipeline *pl,
+		  unsigned worker, struct err *e);
+/* Write it to dst. */
+int piece_write(struct copy *c, struct piece *p, struct err *e);
+
+/* Read what the granules say, around errors if that is wanted. */
+int piece_read(struct copy *c, struct piece *p, size_t at, size_t len,
+	       struct err *e);
+int lost_add(struct copy_lost **list, size_t *n, size_t *cap, uint64_t offset,
+	     uint64_t len, int error);
+
+#endif
