@@ -5,7 +5,8 @@
  * system can do that, else ".NAME.partial" beside its place, so that neither a
  * failure nor kill -9 leaves half an image under the final name.  A file that
  * exists is written in place: it keeps its inode, owner, mode, links.  It is
- * emptied again when the conversion fails.  A block device is written as it is.
+ * emptied again when the conversion fails (kill -9 excepted: that leaves what was
+ * written).  A block device is written as it is; one that is mounted is refused.
  *
  * The way of a conversion:
  *
@@ -33,6 +34,7 @@ struct output_args {
 	size_t n_sources;
 	bool no_flush;		/* commit does not wait for the disk */
 	bool no_replace;	/* refuse a path that exists (-EEXIST) */
+	bool visible;		/* use ".NAME.partial" even where O_TMPFILE works */
 };
 
 int output_open(const char *path, const struct output_args *args,
