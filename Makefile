@@ -220,6 +220,7 @@ check-asan check-tsan: check-%: deps
 	$(call runner,$*) '$(T)'
 
 check-valgrind: deps
+	tests/deps valgrind
 	$(SUBMAKE) MODE=debug all tests
 	VALGRIND=1 $(call runner,debug) '$(if $(T),$(T),^(unit|fault)/)'
 
