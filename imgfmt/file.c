@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "drivers.h"
+#include "lock.h"
 
 /* Safe for O_DIRECT on any file system that does not tell its own unit. */
 #define DIRECT_ALIGN 4096u
@@ -352,15 +353,17 @@ int img_file_fd(int fd, const char *name, unsigned flags, struct img **out,
 	if (!rc)
 		rc = set_flags(fd, flags, name, e);
 	if (!rc)
-		rc = img_layer_new(S_ISBLK(st.st_mode) ? &device_driver
-				   : &img_file_driver, NULL, name, flags, &img,
-				   e);
+		rc = lock_file(fd, name, flags, e);
 	if (rc)
 		return rc;
+	rc = img_layer_new(S_ISBLK(st.st_mode) ? &device_driver
+			   : &img_file_driver, NULL, name, flags, &img, e);
+	if (rc)
+		goto unlock;
 	rc = init(img, fd, &st, e);
 	if (rc) {
 		img_layer_free(img);
-		return rc;
+		goto unlock;
 	}
 	f = img->state;
 	pthread_mutex_init(&f->map_lock, NULL);
@@ -372,6 +375,9 @@ int img_file_fd(int fd, const char *name, unsigned flags, struct img **out,
 	pthread_rwlockattr_destroy(&attr);
 	*out = img;
 	return 0;
+unlock:
+	lock_drop(fd);
+	return rc;
 }
 
 int img_file_open(const char *path, unsigned flags, struct img **out,
