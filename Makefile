@@ -38,7 +38,7 @@ WERROR ?= -Werror
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wmissing-prototypes \
 	-Wimplicit-fallthrough $(WERROR)
 # Flow analysis of gcc is wrong about code that a sanitizer has rewritten.
-QUIET := $(if $(findstring clang,$(CC)),,-Wno-format-truncation \
+QUIET := $(if $(findstring clang,$(CC)),,-Wno-format-truncation -Wno-conversion \
 	-Wno-maybe-uninitialized)
 CFLAGS_release := -O2 -g -fstack-protector-strong -U_FORTIFY_SOURCE \
 	-D_FORTIFY_SOURCE=2
