@@ -124,16 +124,21 @@ $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 $(PROGRAM_BIN):
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# So that tests/lib/alloc.c can let an allocation fail.
+WRAP := malloc calloc realloc reallocarray posix_memalign strdup strndup \
+	vasprintf __vasprintf_chk
+WRAP_LDFLAGS := $(WRAP:%=-Wl,--wrap=%)
+
 $(TEST_BIN): $(B)/%: $(B)/%.o $(call obj,$(TESTLIB_SRC)) $(LIBCONVERT) \
 		$(LIBIMGFMT)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(ALL_LDFLAGS) $(WRAP_LDFLAGS) -o $@ $^ $(LIBS)
 
 # A fuzz target with a main that runs the files it is given (for make check),
 # or with libFuzzer's (MODE=fuzz).
 FUZZ_OBJ := $(if $(filter fuzz,$(MODE)),,$(call obj,$(FUZZ_MAIN)))
 $(FUZZ_BIN): $(B)/%: $(B)/%.o $(FUZZ_OBJ) $(call obj,$(TESTLIB_SRC)) \
 		$(LIBCONVERT) $(LIBIMGFMT)
-	$(CC) $(ALL_LDFLAGS) $(if $(FUZZ_OBJ),,-fsanitize=fuzzer) -o $@ $^ \
+	$(CC) $(ALL_LDFLAGS) $(WRAP_LDFLAGS) $(if $(FUZZ_OBJ),,-fsanitize=fuzzer) -o $@ $^ \
 		$(LIBS)
 
 # What others may call: the functions that imgfmt.h declares, in both libraries
