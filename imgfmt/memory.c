@@ -148,6 +148,8 @@ static void clear(struct memory *m, uint64_t offset, uint64_t end)
 	}
 	i = find(m, first);
 	j = find(m, last);
+	if (i == j)
+		return;
 	for (size_t k = i; k < j; k++)
 		free(m->chunks[k].data);
 	memmove(&m->chunks[i], &m->chunks[j], (m->n - j) * sizeof(*m->chunks));
