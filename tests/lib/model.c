@@ -154,9 +154,9 @@ static void fill(struct run *r, uint8_t *p, uint64_t len)
 	for (uint64_t i = 0; i < len; i++) {
 		if (kind == 0 && !(i % 8))
 			value = fault_random(&r->random);
-		p[i] = kind == 1 ? (uint8_t)value
-		     : kind == 2 && i / 700 % 2 ? 0
-		     : (uint8_t)(value >> i % 8 * 8);
+		p[i] = (uint8_t)(kind == 1 ? value : value >> i % 8 * 8);
+		if (kind == 2 && i / 700 % 2)
+			p[i] = 0;
 	}
 }
 
