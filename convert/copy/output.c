@@ -166,15 +166,17 @@ static int open_partial(struct output *out, struct err *e)
 {
 	int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
 
-	out->kind = OUTPUT_PARTIAL;
 	out->fd = openat(out->dir, out->temp, flags, NEW_MODE);
-	if (out->fd < 0 && errno == EEXIST && remove_stale(out))
+	if (out->fd < 0 && errno == EEXIST) {
+		if (!remove_stale(out))
+			return fail(e, EBUSY, "'%s': another process is "
+				    "writing its partial file '%s'", out->path,
+				    out->temp);
 		out->fd = openat(out->dir, out->temp, flags, NEW_MODE);
-	if (out->fd < 0 && errno == EEXIST)
-		return fail(e, EBUSY, "'%s': another process is writing its "
-			    "partial file '%s'", out->path, out->temp);
+	}
 	if (out->fd < 0)
 		return fail_rc(e, -errno, "Could not create '%s'", out->path);
+	out->kind = OUTPUT_PARTIAL;
 	/* Held until the end: says that it is not stale. */
 	flock(out->fd, LOCK_EX | LOCK_NB);
 	return 0;
