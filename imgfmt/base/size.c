@@ -22,45 +22,50 @@ static int unit_shift(char c)
 	}
 }
 
-/* ".5" as a number of 2^-32; more digits than that holds are ignored. */
-static uint64_t parse_fraction(const char **p)
+/* The digits after the point: their value is *digits / *scale.  More than 18 make
+ * no difference of a byte.
+ */
+static void parse_fraction(const char **p, uint64_t *digits, uint64_t *scale)
 {
-	double value = 0, place = 0.1;
-
-	for (; isdigit((unsigned char)**p); ++*p, place /= 10)
-		value += (**p - '0') * place;
-	return (uint64_t)(value * 4294967296.0 + 0.5);
+	*digits = 0;
+	*scale = 1;
+	for (; isdigit((unsigned char)**p); ++*p) {
+		if (*scale == 1000000000000000000u)
+			continue;
+		*digits = *digits * 10 + (uint64_t)(**p - '0');
+		*scale *= 10;
+	}
 }
 
 int size_parse(const char *text, uint64_t *bytes)
 {
-	uint64_t whole, fraction = 0, part;
+	uint64_t whole, digits = 0, scale = 1, part;
 	const char *p = text;
 	char *end;
+	bool hex = p[0] == '0' && (p[1] | 32) == 'x';
 	int shift = 0;
 
 	if (!isdigit((unsigned char)*p))
 		return -EINVAL;
 	errno = 0;
-	whole = strtoull(p, &end, p[0] == '0' && (p[1] | 32) == 'x' ? 16 : 10);
+	whole = strtoull(p, &end, hex ? 16 : 10);
 	if (errno)
 		return -ERANGE;
 	p = end;
-	if (*p == '.') {
+	if (*p == '.' && !hex) {
 		p++;
-		fraction = parse_fraction(&p);
+		parse_fraction(&p, &digits, &scale);
 	}
 	if (*p) {
 		shift = unit_shift(*p++);
 		if (shift < 0 || *p)
 			return -EINVAL;
 	}
-	if (fraction && !shift)
+	if (digits && !shift)
 		return -EINVAL;		/* no half bytes */
 	if (whole > (uint64_t)INT64_MAX >> shift)
 		return -ERANGE;
-	part = shift >= 32 ? fraction << (shift - 32)
-			   : fraction >> (32 - shift);
+	part = (uint64_t)(((unsigned __int128)digits << shift) / scale);
 	if (!add_ok(whole << shift, part, bytes) || *bytes > INT64_MAX)
 		return -ERANGE;
 	return 0;
