@@ -165,6 +165,9 @@ int img_map_layer(struct img *img, uint64_t offset, uint64_t len,
 	layer_lock(img);
 	rc = img->drv->map(img, offset, len, ext);
 	layer_unlock(img);
+	/* Callers advance by it: a wrong one would loop or overrun. */
+	if (!rc && (!ext->len || ext->len > len))
+		rc = -EIO;
 	return rc;
 }
 

@@ -215,7 +215,8 @@ int img_open(const char *path, const struct img_open_args *args,
 	struct img *file;
 	int rc;
 
-	rc = img_file_open(path, args->flags, &file, e);
+	/* The top layer's flush does it for all below. */
+	rc = img_file_open(path, args->flags & ~IMG_WRITETHROUGH, &file, e);
 	if (rc)
 		return rc;
 	rc = img_stack(file, args, out, e);
