@@ -9,6 +9,7 @@
 #include "imgfmt/driver.h"
 #include "imgfmt/fault.h"
 #include "tests/check.h"
+#include "tests/lib/scratch.h"
 
 static struct err e;
 
@@ -372,9 +373,7 @@ static void test_open(void)
 
 int main(void)
 {
-	char dir[] = "/tmp/unit-core.XXXXXX";
-
-	CHECK(mkdtemp(dir) && !chdir(dir));
+	scratch_enter();
 	test_ranges();
 	test_read_only();
 	test_default_zero();
@@ -384,6 +383,5 @@ int main(void)
 	test_writethrough();
 	test_loops();
 	test_open();
-	CHECK(!rmdir(dir));
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "imgfmt/imgfmt.h"
 #include "tests/check.h"
+#include "tests/lib/scratch.h"
 
 static struct err e;
 static const char raw[] = "l.raw", qcow2[] = "l.qcow2";
@@ -193,11 +194,10 @@ static void test_qemu_against_us(void)
 
 int main(void)
 {
-	char dir[] = "/tmp/unit-lock.XXXXXX";
 	bool have_qemu;
 
 	signal(SIGPIPE, SIG_IGN);
-	CHECK(mkdtemp(dir) && !chdir(dir));
+	scratch_enter();
 	have_qemu = !system("qemu-img create -q -f qcow2 l.qcow2 1M "
 			    "2>/dev/null && command -v qemu-io >/dev/null");
 	CHECK(!system("truncate -s 1M l.raw"));
@@ -206,10 +206,6 @@ int main(void)
 		test_against_qemu();
 		test_qemu_against_us();
 	}
-	unlink(raw);
-	unlink(qcow2);
-	unlink("qemu.out");
-	CHECK(!rmdir(dir));
 	if (!have_qemu)
 		puts("SKIP: qemu-io is not installed");
 	return have_qemu ? 0 : 77;

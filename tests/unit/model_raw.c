@@ -7,6 +7,7 @@
 #include "imgfmt/fault.h"
 #include "tests/check.h"
 #include "tests/lib/model.h"
+#include "tests/lib/scratch.h"
 
 struct place {
 	char path[64];
@@ -92,7 +93,7 @@ static bool has_direct(const char *path)
 
 int main(void)
 {
-	struct place p = { .path = "/tmp/unit-model.XXXXXX" };
+	struct place p = { .path = "disk" };
 	struct model mem = {
 		.what = "raw on memory", .size = 1 << 20, .max_size = 2 << 20,
 		.ops = 2000, .unit = 65536, .open = open_copy,
@@ -103,16 +104,14 @@ int main(void)
 		.open = open_window, .arg = &p,
 	};
 	struct err e;
-	int fd = mkstemp(p.path);
 
-	CHECK(fd >= 0 && !close(fd));
+	scratch_enter();
 	run_file(&p, "raw on a file", IMG_NO_FLUSH, 2000);
 	if (has_direct(p.path))
 		run_file(&p, "raw on a file with O_DIRECT",
 			 IMG_NO_FLUSH | IMG_DIRECT, 500);
 	make(p.path, (1 << 20) + 12345);
 	model_run(&win);
-	unlink(p.path);
 	CHECK_OK(img_memory(1 << 20, &p.mem, &e));
 	model_run(&mem);
 	CHECK_OK(img_close(p.mem, &e));

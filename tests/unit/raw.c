@@ -6,6 +6,7 @@
 
 #include "imgfmt/imgfmt.h"
 #include "tests/check.h"
+#include "tests/lib/scratch.h"
 
 static struct err e;
 
@@ -163,16 +164,11 @@ static void test_fixed_below(void)
 
 int main(void)
 {
-	char dir[] = "/tmp/unit-raw.XXXXXX";
-
-	CHECK(mkdtemp(dir) && !chdir(dir));
+	scratch_enter();
 	test_tail();
 	test_create();
 	test_resize();
 	test_measure();
 	test_fixed_below();
-	unlink("tail");
-	unlink("new");
-	CHECK(!rmdir(dir));
 	return 0;
 }
