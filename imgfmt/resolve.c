@@ -105,9 +105,13 @@ static bool has_dotdot(const char *name)
  */
 static int walk_below(int dir, const char *name, int mode)
 {
-	int fd = fcntl(dir, F_DUPFD_CLOEXEC, 0);
-	char *copy = strdup(name), *rest = copy, *part;
+	char *copy, *rest, *part;
+	int fd;
 
+	if (has_dotdot(name))
+		return -EXDEV;
+	fd = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+	copy = rest = strdup(name);
 	if (!copy || fd < 0) {
 		int rc = copy ? -errno : -ENOMEM;
 
