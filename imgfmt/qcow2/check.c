@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* check.c - check a qcow2 image: compare what refers to each host cluster with
+ * its refcount, and count what is wrong.
+ *
+ * The counts are those of qemu-img check, with a few findings of our own that it
+ * does not make: metadata that shares a cluster with something else though the
+ * refcount says so, the zero flag where there is none, offsets that a raw
+ * external data file may not have, bad entries of bitmap tables.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "imgfmt/base/buf.h"
+
+void check_finding(struct qcheck *c, uint64_t *count, uint64_t n,
+		   const char *fmt, ...)
+{
+	char line[512], times[40] = "";
+	va_list args;
+
+	if (c->quiet)
+		return;
+	if (!add_ok(*count, n, count))
+		*count = UINT64_MAX;
+	if (!c->out->report)
+		return;
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line) - sizeof(times), fmt, args);
+	va_end(args);
+	if (n > 1)
+		snprintf(times, sizeof(times), " (%" PRIu64 " times)", n);
+	strcat(line, times);
+	c->out->report(c->out->arg, line);
+}
+
+int check_read(struct qcheck *c, void *buf, size_t len, uint64_t offset)
+{
+	uint64_t length = img_length(c->file);
+	size_t have = offset < length ?
+		      (size_t)min_u64(len, length - offset) : 0;
+	int rc = have ? img_read(c->file, buf, have, offset) : 0;
+
+	memset((uint8_t *)buf + have, 0, len - have);
+	return rc;
+}
+
+bool check_is_hole(struct qcheck *c, uint64_t offset, uint64_t len)
+{
+	struct img_extent ext;
+	uint64_t end;
+
+	if (offset >= c->file_len || !add_ok(offset, len, &end))
+		return true;
+	end = min_u64(end, c->file_len);
+	if (offset >= c->data_start && offset < c->data_end)
+		return false;
+	if (offset < c->hole_start || offset >= c->hole_end) {
+		uint64_t length = img_length(c->file);
+
+		if (offset >= length ||
+		    img_map(c->file, offset, length - offset, &ext))
+			return false;
+		if (!(ext.flags & IMG_EXT_ZERO)) {
+			c->data_start = offset;
+			c->data_end = offset + ext.len;
+			return false;
+		}
+		c->hole_start = offset;
+		c->hole_end = offset + ext.len;
+		if (c->hole_end == length)
+			c->hole_end = UINT64_MAX;
+	}
+	return end <= c->hole_end;
+}
+
+/* Reading the tables of tables. */
+
+static int load_reftable(struct qcheck *c, struct err *e)
+{
+	uint64_t len = (uint64_t)c->h.reftable_clusters << c->h.cluster_bits;
+	int rc;
+
+	free(c->reftable);
+	c->n_reftable = len / 8;
+	c->reftable = array_alloc(c->n_reftable + 1, 8);
+	if (!c->reftable)
+		return fail(e, ENOMEM, "out of memory");
+	rc = check_read(c, c->reftable, (size_t)len, c->h.reftable_offset);
+	if (rc) {
+		c->out->check_errors++;
+		return fail_rc(e, rc, "Could not read the refcount table");
+	}
+	for (uint64_t i = 0; i < c->n_reftable; i++)
+		c->reftable[i] = get_be64(&c->reftable[i]);
+	return 0;
+}
+
+static bool snapshot_l1_ok(struct qcheck *c, const struct qcow2_snapshot *sn)
+{
+	bool aligned = !(sn->l1_offset & (c->h.cluster_size - 1));
+
+	if (aligned && sn->l1_size <= QCOW2_MAX_L1_LEN / 8)
+		return true;
+	if (aligned)
+		check_finding(c, &c->out->corruptions, 1,
+			      "ERROR snapshot %s (%s) l1_size=0x%x: L1 table is "
+			      "too large; snapshot table entry corrupted",
+			      sn->id, sn->name, sn->l1_size);
+	else
+		check_finding(c, &c->out->corruptions, 1,
+			      "ERROR snapshot %s (%s) l1_offset=0x%" PRIx64
+			      ": L1 table is not cluster aligned; snapshot "
+			      "table entry corrupted", sn->id, sn->name,
+			      sn->l1_offset);
+	return false;
+}
+
+static int load_snapshots(struct qcheck *c, struct err *e)
+{
+	int rc = qcow2_snapshots_read(c->file, &c->h, &c->snapshots,
+				      &c->snapshots_len, e);
+
+	if (rc) {
+		c->out->check_errors++;
+		return fail_prefix(e, rc, "ERROR failed to read the snapshot "
+				   "table");
+	}
+	c->l1s = array_alloc((uint64_t)c->h.n_snapshots + 1, sizeof(*c->l1s));
+	if (!c->l1s)
+		return fail(e, ENOMEM, "out of memory");
+	c->l1s[c->n_l1s++] = (struct span){
+		c->h.l1_offset, (uint64_t)c->h.l1_size * 8, true
+	};
+	for (uint32_t i = 0; i < c->h.n_snapshots; i++) {
+		const struct qcow2_snapshot *sn = &c->snapshots[i];
+
+		if (c->h.version < 3 || sn->extra_len >= 16)
+			continue;
+		c->n_incomplete++;
+		check_finding(c, &c->out->corruptions, 1, "%s snapshot table "
+			      "entry %u is incomplete", c->out->fix_errors ?
+			      "Repairing" : "ERROR", i);
+	}
+	if (c->h.n_snapshots && c->h.external_data)
+		check_finding(c, &c->out->corruptions, 1, "ERROR %u snapshots "
+			      "in image with data file", c->h.n_snapshots);
+	for (uint32_t i = 0; i < c->h.n_snapshots; i++) {
+		const struct qcow2_snapshot *sn = &c->snapshots[i];
+
+		if (snapshot_l1_ok(c, sn))
+			c->l1s[c->n_l1s++] = (struct span){
+				sn->l1_offset, (uint64_t)sn->l1_size * 8, false
+			};
+	}
+	return 0;
+}
+
+/* Bitmap directory entry: table offset (8), table entries (4), flags (4), type,
+ * granularity_bits (1 each), length of the name (2), of the extra data (4), then
+ * those two, padded to 8.
+ */
+static int load_bitmap(struct qcheck *c, uint64_t *pos)
+{
+	uint8_t p[24];
+	uint64_t offset, size, next;
+	int rc;
+
+	if (!in_range(*pos, sizeof(p), c->h.bitmaps_len))
+		return -EUCLEAN;
+	rc = check_read(c, p, sizeof(p), c->h.bitmaps_offset + *pos);
+	if (rc)
+		return rc;
+	offset = get_be64(p);
+	size = get_be32(p + 8);
+	next = *pos + round_up(sizeof(p) + get_be16(p + 18) +
+			       (uint64_t)get_be32(p + 20), 8);
+	if (next > c->h.bitmaps_len)
+		return -EUCLEAN;
+	*pos = next;
+	if (!offset || offset & (c->h.cluster_size - 1) || !size ||
+	    size > (512u << 20) >> c->h.cluster_bits) {
+		check_finding(c, &c->out->corruptions, 1, "ERROR bitmap table "
+			      "at 0x%" PRIx64 " of %" PRIu64 " entries is not "
+			      "valid", offset, size);
+		return 0;
+	}
+	c->bitmaps[c->n_bitmaps++] = (struct span){ offset, size * 8, false };
+	return 0;
+}
+
+static int load_bitmaps(struct qcheck *c, struct err *e)
+{
+	uint64_t pos = 0;
+	int rc = 0;
+
+	if (!c->h.n_bitmaps)
+		return 0;
+	c->bitmaps = array_alloc(c->h.n_bitmaps, sizeof(*c->bitmaps));
+	if (!c->bitmaps)
+		return fail(e, ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < c->h.n_bitmaps && !rc; i++)
+		rc = load_bitmap(c, &pos);
+	if (rc == -EUCLEAN || (!rc && pos != c->h.bitmaps_len)) {
+		check_finding(c, &c->out->corruptions, 1,
+			      "ERROR bitmap directory does not have %u entries "
+			      "in %" PRIu64 " bytes", c->h.n_bitmaps,
+			      c->h.bitmaps_len);
+		rc = 0;
+	}
+	return rc ? fail_rc(e, rc, "Could not read the bitmap directory") : 0;
+}
+
+static void unload(struct qcheck *c)
+{
+	qcow2_snapshots_free(c->snapshots, c->h.n_snapshots);
+	qcow2_header_free(&c->h);
+	window_free(&c->w);
+	free(c->reftable);
+	free(c->l1s);
+	free(c->bitmaps);
+	free(c->touched);
+	free(c->l2s);
+	free(c->l2_buf);
+	free(c->chunk);
+	guards_free(&c->guards);
+	guards_free(&c->l1_guards);
+	c->snapshots = NULL;
+	c->reftable = NULL;
+	c->l1s = c->bitmaps = NULL;
+	c->touched = c->l2_buf = c->chunk = NULL;
+	c->l2s = NULL;
+	c->n_l1s = c->n_bitmaps = 0;
+	c->n_incomplete = 0;
+	c->hole_end = c->data_end = 0;
+}
+
+static int load_buffers(struct qcheck *c, uint64_t window, struct err *e)
+{
+	uint64_t unit = 1ull << c->h.refblock_bits;
+
+	c->window_len = max_u64(unit, round_down(window, unit));
+	c->n_windows = div_round_up(c->table_clusters, c->window_len);
+	c->touched = array_alloc(c->n_windows, 1);
+	c->l2_buf = buf_alloc(c->h.cluster_size);
+	c->chunk = buf_alloc(CHECK_CHUNK);
+	c->l2s = malloc(CHECK_L2S * sizeof(*c->l2s));
+	if (!c->touched || !c->l2_buf || !c->chunk || !c->l2s)
+		return fail(e, ENOMEM, "out of memory");
+	return window_alloc(c, e);
+}
+
+int check_load(struct qcheck *c, struct err *e)
+{
+	int rc;
+
+	unload(c);
+	rc = qcow2_header_read(c->file, IMG_REPAIR | IMG_NO_DATA, &c->h, e);
+	if (rc)
+		return rc;
+	if (!round_up_ok(img_length(c->file), 512, &c->file_len))
+		c->file_len = UINT64_MAX;
+	c->n_clusters = div_round_up(c->file_len, c->h.cluster_size);
+	if (c->n_clusters > INT32_MAX) {
+		c->out->check_errors++;
+		return fail(e, EFBIG, "the file has %" PRIu64 " clusters, at "
+			    "most %d can be checked", c->n_clusters, INT32_MAX);
+	}
+	c->table_clusters = c->n_clusters + 2 + c->room_for;
+	rc = load_reftable(c, e);
+	if (!rc)
+		rc = load_snapshots(c, e);
+	if (!rc)
+		rc = load_bitmaps(c, e);
+	return rc ? rc : load_buffers(c, c->window_wanted, e);
+}
+
+/* Comparing. */
+
+static const char *kind_name(unsigned kind)
+{
+	return kind & KIND_FIXED ? "header, L1, refcount table or LUKS header" :
+	       kind & KIND_REFBLOCK ? "refcount block" :
+	       kind & KIND_L2 ? "L2 table" :
+	       kind & KIND_TABLE ? "snapshot or bitmap table" : "data";
+}
+
+/* Metadata shared with something else, though the refcount knows it. */
+static void find_overlap(struct qcheck *c, uint64_t cluster, uint64_t refs)
+{
+	unsigned kinds = c->w.kinds[cluster - c->w.first];
+	unsigned rest = kinds & (kinds - 1);
+
+	if (kinds & KIND_REFBLOCK && refs > 1)
+		return;			/* counted with the refcount block */
+	if (rest)
+		check_finding(c, &c->out->corruptions, 1, "ERROR cluster %"
+			      PRIu64 " overlap: used as %s and as %s", cluster,
+			      kind_name(kinds), kind_name(rest));
+	else if (kinds & KIND_FIXED && refs > 1)
+		check_finding(c, &c->out->corruptions, 1, "ERROR cluster %"
+			      PRIu64 " overlap: used %" PRIu64 " times as %s",
+			      cluster, refs, kind_name(kinds));
+}
+
+static void compare_cluster(struct qcheck *c, uint64_t cluster)
+{
+	uint64_t over, disk = c->w.disk[cluster - c->w.first];
+	uint64_t refs = window_refs(c, cluster, &over);
+
+	if (over)
+		check_finding(c, &c->out->corruptions, over,
+			      "ERROR: overflow cluster offset=0x%" PRIx64,
+			      cluster << c->h.cluster_bits);
+	if (disk == DISK_ERROR) {
+		c->rebuild = true;
+		check_finding(c, &c->out->check_errors, 1,
+			      "Can't get refcount for cluster %" PRIu64
+			      ": Input/output error", cluster);
+		return;
+	}
+	if (disk == DISK_LARGE)
+		check_disk_refcount(c, cluster, &disk);
+	c->highest = max_u64(c->highest, cluster);
+	if (disk > refs)
+		check_finding(c, &c->out->leaks, 1, "%s cluster %" PRIu64
+			      " refcount=%" PRIu64 " reference=%" PRIu64,
+			      c->out->fix_leaks ? "Repairing" : "Leaked",
+			      cluster, disk, refs);
+	else if (disk < refs)
+		check_finding(c, &c->out->corruptions, 1, "%s cluster %" PRIu64
+			      " refcount=%" PRIu64 " reference=%" PRIu64,
+			      c->out->fix_errors ? "Repairing" : "ERROR",
+			      cluster, disk, refs);
+	if (disk >= refs && !over)
+		find_overlap(c, cluster, refs);
+}
+
+static int compare_window(struct qcheck *c, void *arg)
+{
+	struct window *w = &c->w;
+	uint64_t n = min_u64(w->n, c->n_clusters - min_u64(c->n_clusters,
+							   w->first));
+
+	(void)arg;
+	for (uint64_t i = 0; i < n; i++) {
+		size_t part = (size_t)min_u64(4096, n - i);
+
+		if (!(i % 4096) && bytes_are_zero(w->refs + i, part) &&
+		    bytes_are_zero(w->disk + i, part))
+			i += part - 1;
+		else if (w->refs[i] != w->disk[i] || w->kinds[i] & (w->kinds[i] - 1) ||
+			 w->refs[i] > 1)
+			compare_cluster(c, w->first + i);
+		else if (w->refs[i])
+			c->highest = max_u64(c->highest, w->first + i);
+	}
+	return 0;
+}
+
+static void reset_counts(struct qcheck *c)
+{
+	struct img_check *out = c->out;
+
+	out->corruptions = out->leaks = out->check_errors = 0;
+	out->allocated_clusters = out->compressed_clusters = 0;
+	out->fragmented_clusters = out->total_clusters = 0;
+	c->highest = c->n_copied = 0;
+}
+
+static int check_once(struct qcheck *c, struct err *e)
+{
+	int rc;
+
+	reset_counts(c);
+	rc = check_load(c, e);
+	if (!rc)
+		rc = check_pass(c, compare_window, NULL, e);
+	if (rc)
+		return rc;
+	c->out->has_cluster_counts = true;
+	c->out->total_clusters = div_round_up(round_up(c->h.size, 512),
+					      c->h.cluster_size);
+	c->out->image_end_offset = (c->highest + 1) << c->h.cluster_bits;
+	return 0;
+}
+
+/* Repair, and count what is left. */
+static int repair(struct qcheck *c, struct err *e)
+{
+	struct img_check *out = c->out, found = *out;
+	int rc = check_repair(c, e);
+
+	out->fix_leaks = out->fix_errors = false;
+	c->room_for = 0;
+	if (!rc)
+		rc = check_once(c, e);
+	out->fix_leaks = found.fix_leaks;
+	out->fix_errors = found.fix_errors;
+	if (!rc && found.corruptions > out->corruptions)
+		out->corruptions_fixed = found.corruptions - out->corruptions;
+	if (!rc && found.leaks > out->leaks)
+		out->leaks_fixed = found.leaks - out->leaks;
+	return rc;
+}
+
+static int check_and_repair(struct qcheck *c, struct err *e)
+{
+	struct img_check *out = c->out;
+	int rc = check_once(c, e);
+
+	if (rc || !(out->fix_leaks || out->fix_errors))
+		return rc;
+	if (out->corruptions || out->leaks || out->check_errors)
+		rc = repair(c, e);
+	if (!rc && !out->corruptions && !out->check_errors)
+		rc = check_mark_clean(c, e);
+	return rc;
+}
+
+int qcow2_check_windows(struct img *img, struct img_check *check,
+			uint64_t window, struct err *e)
+{
+	struct qcheck c = {
+		.file = img->below, .out = check, .window_wanted = window,
+	};
+	int rc;
+
+	check->corruptions_fixed = check->leaks_fixed = 0;
+	rc = img->flags & IMG_WRITE ? img_flush(img) : 0;
+	if (rc)
+		return fail_rc(e, rc, "the image could not be flushed");
+	rc = check_and_repair(&c, e);
+	unload(&c);
+	if (check->fix_leaks || check->fix_errors) {
+		int rc2 = qcow2_reload(img, rc ? NULL : e);
+
+		rc = rc ? rc : rc2;
+	}
+	return rc;
+}
+
+int qcow2_check(struct img *img, struct img_check *check, struct err *e)
+{
+	return qcow2_check_windows(img, check, CHECK_WINDOW, e);
+}
