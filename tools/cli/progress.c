@@ -108,6 +108,7 @@ static void show_json(struct progress *p)
 		printf("null}\n");
 	fflush(stdout);
 	p->shown = now();
+	p->shown_last = p->done >= p->total;
 }
 
 void progress_start(struct progress *p, enum progress_mode mode)
@@ -144,7 +145,7 @@ void progress_end(struct progress *p, bool complete)
 		if (complete)
 			show_human(p);
 		printf("\n");
-	} else if (p->mode == PROGRESS_JSON) {
+	} else if (p->mode == PROGRESS_JSON && !p->shown_last) {
 		show_json(p);
 	}
 }

@@ -20,6 +20,7 @@ struct progress {
 	double started, shown;		/* seconds of the monotonic clock */
 	double shown_percent;
 	bool complete;
+	bool shown_last;	/* the JSON line that says all is done */
 };
 
 /* "human" or "json"; false: neither. */
