@@ -279,16 +279,33 @@ static void put_dotted(json_t *object, const char *key, const char *value)
 	put_dotted(inner, key + len + 1, value);
 }
 
-/* A layer with a file name and no driver is a file. */
-static void name_file_driver(json_t *object)
+/* The members in qemu's order; a layer with a file name and no driver is a
+ * file.  Takes `object`, gives a new one.
+ */
+static json_t *in_order(json_t *object)
 {
-	json_t *inner = json_object_get(object, "file");
+	static const char *const first[] = {
+		"offset", "driver", "size", "file", "filename",
+	};
+	json_t *out = json_object(), *v;
+	const char *key;
 
-	if (json_is_object(inner))
-		name_file_driver(inner);
-	else if (!json_object_get(object, "driver") &&
-		 json_object_get(object, "filename"))
+	if (!json_object_get(object, "driver") &&
+	    json_object_get(object, "filename"))
 		json_object_set_new(object, "driver", json_string("file"));
+	for (size_t i = 0; i < sizeof(first) / sizeof(char *); i++) {
+		v = json_object_get(object, first[i]);
+		if (json_is_object(v))
+			json_object_set_new(out, first[i],
+					    in_order(json_incref(v)));
+		else if (v)
+			json_object_set(out, first[i], v);
+	}
+	json_object_foreach(object, key, v)
+		if (!json_object_get(out, key))
+			json_object_set(out, key, v);
+	json_decref(object);
+	return out;
 }
 
 static bool says_only_format(const struct options *o)
@@ -327,7 +344,7 @@ char *image_opts_name(const char *text)
 	object = json_object();
 	for (size_t i = 0; i < o.n; i++)
 		put_dotted(object, o.kv[i].key, o.kv[i].value);
-	name_file_driver(object);
+	object = in_order(object);
 	dump = json_dumps(object, JSON_PRESERVE_ORDER);
 	name = dump ? str_printf("json:%s", dump) : NULL;
 	free(dump);

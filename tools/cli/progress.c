@@ -142,7 +142,7 @@ void progress_end(struct progress *p, bool complete)
 	if (complete)
 		p->done = p->total;
 	if (p->mode == PROGRESS_HUMAN) {
-		if (complete)
+		if (complete && p->shown_percent < 100)
 			show_human(p);
 		printf("\n");
 	} else if (p->mode == PROGRESS_JSON && !p->shown_last) {

@@ -107,7 +107,16 @@ static int print_json(const struct cli *cli, const struct compare_result *r)
 	return json_print(cli, o, 0);
 }
 
-static int print(const struct cli *cli, const struct compare_result *r)
+/* As qemu-img, which warns when it comes to the end of the shorter one. */
+static bool worth_warning(const struct compare_result *r, uint64_t shorter)
+{
+	return r->sizes_differ &&
+	       (r->verdict == COMPARE_SAME ||
+		(r->verdict == COMPARE_CONTENT && r->offset >= shorter));
+}
+
+static int print(const struct cli *cli, const struct compare_result *r,
+		 uint64_t shorter)
 {
 	int status = r->verdict == COMPARE_SAME ? 0 : COMPARE_DIFFER, rc;
 
@@ -115,7 +124,7 @@ static int print(const struct cli *cli, const struct compare_result *r)
 		rc = print_json(cli, r);
 		return rc ? COMPARE_NO_READ : status;
 	}
-	if (r->sizes_differ && r->verdict != COMPARE_SIZE)
+	if (worth_warning(r, shorter))
 		cli_say(cli, "Warning: Image size mismatch!\n");
 	switch (r->verdict) {
 	case COMPARE_SAME:
@@ -147,18 +156,23 @@ static int compare(struct cli *cli, const struct compare *c, struct img *a,
 	};
 	struct compare_result result;
 	struct err e = { "" };
-	int rc;
+	int rc, status = 0;
 
 	progress_signals();
 	progress_start(&p, c->progress);
 	rc = compare_run(&args, &result, &e);
+	if (!rc)
+		status = print(cli, &result, min_u64(img_size(a),
+						     img_size(b)));
+	/* The newline after the progress comes last, as from qemu-img. */
 	progress_end(&p, !rc && result.verdict == COMPARE_SAME);
 	if (rc == -ECANCELED)
 		return progress_die();
-	if (!rc)
-		return print(cli, &result);
-	cli_error(cli, "%s", e.text);
-	return result.failed_map ? COMPARE_NO_MAP : COMPARE_NO_READ;
+	if (rc) {
+		cli_error(cli, "%s", e.text);
+		status = result.failed_map ? COMPARE_NO_MAP : COMPARE_NO_READ;
+	}
+	return cli_finish(cli, status);
 }
 
 static int compare_cmd(struct cli *cli, int argc, char **argv)

@@ -226,6 +226,8 @@ static int to_new(struct job *job)
 	if (!rc && job->c->compress && !can_compress(out->format))
 		rc = fail(e, ENOTSUP, "Compression not supported for this file "
 			  "format");
+	if (cli->dropin)
+		out->has_size = false;	/* qemu-img does not look at it */
 	if (!rc && out->has_size && out->size < job->total)
 		rc = fail(e, EINVAL, "output file is smaller than input file");
 	if (!rc && !out->has_size)

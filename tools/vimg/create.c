@@ -89,6 +89,9 @@ static int check(struct cli *cli, struct create *a, struct err *e)
 	int rc;
 
 	rc = image_file_name(n->path, &name, e);
+	if (!rc && n->has_size && options_get(&n->typed, "size"))
+		rc = fail(e, EINVAL, "The image size must be specified only "
+			  "once");
 	if (!rc)
 		rc = new_image_options(n, e);
 	if (!rc)

@@ -69,11 +69,13 @@ static int parse(struct cli *cli, struct dd *d, int argc, char **argv)
 						 : cli_usage_status(cli);
 }
 
-/* The part of the source: [offset, offset + len). */
+/* The part of the source: [offset, offset + len).  qemu-img counts from the
+ * start of the input, not from where it begins to copy; so does its face.
+ */
 static void find_part(struct cli *cli, const struct dd *d, uint64_t size,
 		      uint64_t *offset, uint64_t *len)
 {
-	uint64_t count_len;
+	uint64_t end = size, count_len;
 
 	if (!mul_ok(d->skip, d->bs, offset) || *offset > size) {
 		/* The output is empty then, as with dd. */
@@ -81,16 +83,20 @@ static void find_part(struct cli *cli, const struct dd *d, uint64_t size,
 			  d->in.name);
 		*offset = size;
 	}
-	*len = size - *offset;
-	if (d->count != UINT64_MAX && mul_ok(d->count, d->bs, &count_len))
-		*len = min_u64(*len, count_len);
+	if (d->count != UINT64_MAX && mul_ok(d->count, d->bs, &count_len) &&
+	    (cli->dropin || add_ok(*offset, count_len, &count_len)))
+		end = min_u64(end, count_len);
+	*len = end - min_u64(end, *offset);
 }
 
-static int copy(struct img *src, struct img *dst, struct err *e)
+/* qemu-img writes every byte. */
+static int copy(const struct cli *cli, struct img *src, struct img *dst,
+		struct err *e)
 {
 	struct copy_args args = {
 		.sources = &src, .n_sources = 1, .dst = dst,
-		.target_is_zero = true, .cancel = progress_cancelled(),
+		.target_is_zero = true, .no_sparse = cli->dropin,
+		.cancel = progress_cancelled(),
 	};
 	struct copy_result result = { 0 };
 	int rc;
@@ -116,7 +122,7 @@ static int make(struct cli *cli, struct dd *d, struct img *src, struct err *e)
 	if (!rc)
 		rc = new_image_stack(cli, &d->out, &dst, e);
 	if (!rc)
-		rc = copy(src, dst, e);
+		rc = copy(cli, src, dst, e);
 	one = img_close(dst, rc ? NULL : e);
 	return new_image_end(&d->out, rc ? rc : one, e);
 }

@@ -287,6 +287,21 @@ static int make_data_file(struct new_image *n, const char *name,
 	return rc;
 }
 
+/* In a raw file that qemu-img made the first block is allocated, and 'map'
+ * shows that.
+ */
+static int fill_first_block(struct new_image *n, struct err *e)
+{
+	static const uint8_t zeroes[4096];
+	size_t len = n->size < sizeof(zeroes) ? 512 : sizeof(zeroes);
+	int rc;
+
+	if (!n->size || output_is_device(n->output))
+		return 0;
+	rc = img_write(n->file, zeroes, (size_t)min_u64(len, n->size), 0);
+	return rc ? fail_rc(e, rc, "cannot write %s", n->path) : 0;
+}
+
 int new_image_write(struct cli *cli, struct new_image *n, struct err *e)
 {
 	struct img_create_args args = {
@@ -307,6 +322,8 @@ int new_image_write(struct cli *cli, struct new_image *n, struct err *e)
 		rc = make_data_file(n, data_file, e);
 	if (!rc)
 		rc = img_create(n->file, &args, e);
+	if (!rc && cli->dropin && !strcmp(n->format, "raw"))
+		rc = fill_first_block(n, e);
 	return rc;
 }
 
