@@ -92,7 +92,7 @@ static int read_one(struct reader *r, uint32_t i, struct qcow2_snapshot *sn,
 	id_len = get_be16(fixed + 12);
 	name_len = get_be16(fixed + 14);
 	len = sn->extra_len + id_len + name_len;
-	if (array_grow(&r->text, &r->cap, len, 1))
+	if (array_grow(&r->text, &r->cap, len + 1, 1))
 		return fail(e, ENOMEM, "out of memory");
 	rc = len ? read_at(r, r->text, len, r->pos + FIXED_LEN, e) : 0;
 	if (rc)

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* inflate.c - reading compressed clusters.  Specification: "Compressed Clusters
+ * Descriptor".
+ *
+ * Whole clusters are decompressed into the caller's buffer.  Smaller reads go
+ * through a few remembered clusters, so that reading one in sixteen parts
+ * decompresses it once.  Decompressors are kept and reused; any number of
+ * threads may be in here.
+ */
+#include <errno.h>
+#include <libdeflate.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "imgfmt/base/buf.h"
+#include "state.h"
+
+#define MAX_REMEMBERED (4u << 20)	/* bytes */
+#define MAX_SLOTS 16u
+#define MAX_ZSTD_WINDOW_LOG 24		/* 16 MiB; a cluster needs 2 */
+
+struct worker {				/* what one thread needs */
+	struct libdeflate_decompressor *deflate;
+	ZSTD_DCtx *zstd;
+	uint8_t *in;
+	size_t in_cap;
+	struct worker *next;
+};
+
+struct slot {				/* a remembered cluster */
+	uint64_t entry;			/* 0: none */
+	uint8_t *data;
+	unsigned users;			/* readers copying out of it */
+	uint64_t used;			/* when, in counts of uses */
+};
+
+struct qcow2_inflate {
+	pthread_mutex_t lock;
+	struct worker *idle;
+	struct slot slots[MAX_SLOTS];
+	unsigned n_slots;
+	uint64_t clock;
+};
+
+int qcow2_inflate_new(struct qcow2 *s)
+{
+	struct qcow2_inflate *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	pthread_mutex_init(&f->lock, NULL);
+	f->n_slots = MAX_REMEMBERED / s->h.cluster_size;
+	if (f->n_slots > MAX_SLOTS)
+		f->n_slots = MAX_SLOTS;
+	s->inflate = f;
+	return 0;
+}
+
+static void free_worker(struct worker *w)
+{
+	libdeflate_free_decompressor(w->deflate);
+	ZSTD_freeDCtx(w->zstd);
+	free(w->in);
+	free(w);
+}
+
+void qcow2_inflate_free(struct qcow2 *s)
+{
+	struct qcow2_inflate *f = s->inflate;
+
+	if (!f)
+		return;
+	while (f->idle) {
+		struct worker *w = f->idle;
+
+		f->idle = w->next;
+		free_worker(w);
+	}
+	for (unsigned i = 0; i < f->n_slots; i++)
+		free(f->slots[i].data);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+	s->inflate = NULL;
+}
+
+static struct worker *get_worker(struct qcow2 *s)
+{
+	struct qcow2_inflate *f = s->inflate;
+	struct worker *w;
+
+	pthread_mutex_lock(&f->lock);
+	w = f->idle;
+	if (w)
+		f->idle = w->next;
+	pthread_mutex_unlock(&f->lock);
+	if (w)
+		return w;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return NULL;
+	/* A descriptor can name up to twice a cluster. */
+	w->in_cap = 2 * (size_t)s->h.cluster_size + 512;
+	w->in = buf_alloc(w->in_cap);
+	if (s->h.compression)
+		w->zstd = ZSTD_createDCtx();
+	else
+		w->deflate = libdeflate_alloc_decompressor();
+	if (!w->in || (!w->zstd && !w->deflate)) {
+		free_worker(w);
+		return NULL;
+	}
+	if (w->zstd)
+		ZSTD_DCtx_setParameter(w->zstd, ZSTD_d_windowLogMax,
+				       MAX_ZSTD_WINDOW_LOG);
+	return w;
+}
+
+static void put_worker(struct qcow2 *s, struct worker *w)
+{
+	pthread_mutex_lock(&s->inflate->lock);
+	w->next = s->inflate->idle;
+	s->inflate->idle = w;
+	pthread_mutex_unlock(&s->inflate->lock);
+}
+
+/* A stream without a last block, as other programs may have left it: fine if it
+ * fills the cluster and no more.
+ */
+static int inflate_unfinished(const uint8_t *in, size_t in_len, uint8_t *out,
+			      size_t out_len)
+{
+	z_stream z = {
+		.next_in = (Bytef *)(uintptr_t)in, .avail_in = (uInt)in_len,
+		.next_out = out, .avail_out = (uInt)out_len,
+	};
+	uint8_t more;
+	int rc = -EUCLEAN;
+
+	if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
+		return -ENOMEM;
+	inflate(&z, Z_SYNC_FLUSH);
+	if (!z.avail_out) {
+		z.next_out = &more;
+		z.avail_out = 1;
+		inflate(&z, Z_SYNC_FLUSH);
+		rc = z.avail_out ? 0 : -EUCLEAN;
+	}
+	inflateEnd(&z);
+	return rc;
+}
+
+/* What follows the stream up to the end of its sector is somebody else's. */
+static int inflate_deflate(struct worker *w, size_t in_len, uint8_t *out,
+			   size_t out_len)
+{
+	size_t used, got;
+
+	switch (libdeflate_deflate_decompress_ex(w->deflate, w->in, in_len, out,
+						 out_len, &used, &got)) {
+	case LIBDEFLATE_SUCCESS:
+		return got == out_len ? 0 : -EUCLEAN;
+	case LIBDEFLATE_BAD_DATA:
+		return inflate_unfinished(w->in, in_len, out, out_len);
+	default:
+		return -EUCLEAN;
+	}
+}
+
+static int inflate_zstd_stream(struct worker *w, size_t in_len, uint8_t *out,
+			       size_t out_len)
+{
+	ZSTD_inBuffer in = { w->in, in_len, 0 };
+	ZSTD_outBuffer to = { out, out_len, 0 };
+	size_t rc = 1;
+
+	ZSTD_DCtx_reset(w->zstd, ZSTD_reset_session_only);
+	while (to.pos < to.size) {
+		size_t in_before = in.pos, out_before = to.pos;
+
+		rc = ZSTD_decompressStream(w->zstd, &to, &in);
+		if (ZSTD_isError(rc) ||
+		    (in.pos == in_before && to.pos == out_before))
+			return -EUCLEAN;
+	}
+	return rc ? -EUCLEAN : 0;
+}
+
+static int inflate_zstd(struct worker *w, size_t in_len, uint8_t *out,
+			size_t out_len)
+{
+	size_t frame = ZSTD_findFrameCompressedSize(w->in, in_len);
+
+	if (!ZSTD_isError(frame) &&
+	    ZSTD_decompressDCtx(w->zstd, out, out_len, w->in, frame) == out_len)
+		return 0;
+	/* Several frames, perhaps. */
+	return inflate_zstd_stream(w, in_len, out, out_len);
+}
+
+/* The whole cluster into `out`. */
+static int inflate_cluster(struct qcow2 *s, uint64_t entry, uint8_t *out)
+{
+	uint64_t host, len, file_len = img_length(s->file);
+	struct worker *w;
+	size_t have;
+	int rc;
+
+	qcow2_compressed(&s->h, entry, &host, &len);
+	if (host >= file_len)
+		return -EUCLEAN;
+	w = get_worker(s);
+	if (!w)
+		return -ENOMEM;
+	/* The last sector of the file may be cut short. */
+	have = (size_t)min_u64(len, file_len - host);
+	memset(w->in + have, 0, (size_t)len - have);
+	rc = img_read(s->file, w->in, have, host);
+	if (!rc && s->h.compression)
+		rc = inflate_zstd(w, (size_t)len, out, s->h.cluster_size);
+	else if (!rc)
+		rc = inflate_deflate(w, (size_t)len, out, s->h.cluster_size);
+	put_worker(s, w);
+	return rc;
+}
+
+/* Find the cluster among those remembered, and keep it there while in use. */
+static struct slot *find_slot(struct qcow2_inflate *f, uint64_t entry)
+{
+	struct slot *found = NULL;
+
+	pthread_mutex_lock(&f->lock);
+	for (unsigned i = 0; i < f->n_slots && !found; i++)
+		if (f->slots[i].entry == entry)
+			found = &f->slots[i];
+	if (found) {
+		found->users++;
+		found->used = ++f->clock;
+	}
+	pthread_mutex_unlock(&f->lock);
+	return found;
+}
+
+static void release_slot(struct qcow2_inflate *f, struct slot *slot)
+{
+	pthread_mutex_lock(&f->lock);
+	slot->users--;
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* Remember `data` in place of the one not used for longest; returns what is to
+ * be freed.
+ */
+static uint8_t *remember(struct qcow2_inflate *f, uint64_t entry, uint8_t *data)
+{
+	struct slot *oldest = NULL;
+	uint8_t *old = data;
+
+	pthread_mutex_lock(&f->lock);
+	for (unsigned i = 0; i < f->n_slots; i++) {
+		struct slot *slot = &f->slots[i];
+
+		if (!slot->users && (!oldest || slot->used < oldest->used))
+			oldest = slot;
+	}
+	if (oldest) {
+		old = oldest->data;
+		oldest->data = data;
+		oldest->entry = entry;
+		oldest->used = ++f->clock;
+	}
+	pthread_mutex_unlock(&f->lock);
+	return old;
+}
+
+void qcow2_inflate_forget(struct qcow2 *s, uint64_t entry)
+{
+	struct qcow2_inflate *f = s->inflate;
+
+	pthread_mutex_lock(&f->lock);
+	for (unsigned i = 0; i < f->n_slots; i++)
+		if (f->slots[i].entry == entry)
+			f->slots[i].entry = 0;
+	pthread_mutex_unlock(&f->lock);
+}
+
+int qcow2_inflate_read(struct qcow2 *s, uint64_t entry, void *buf, size_t len,
+		       uint32_t in_cluster)
+{
+	struct slot *slot;
+	uint8_t *data;
+	int rc;
+
+	if (len == s->h.cluster_size)
+		return inflate_cluster(s, entry, buf);
+	slot = find_slot(s->inflate, entry);
+	if (slot) {
+		memcpy(buf, slot->data + in_cluster, len);
+		release_slot(s->inflate, slot);
+		return 0;
+	}
+	data = buf_alloc(s->h.cluster_size);
+	if (!data)
+		return -ENOMEM;
+	rc = inflate_cluster(s, entry, data);
+	if (rc) {
+		free(data);
+		return rc;
+	}
+	memcpy(buf, data + in_cluster, len);
+	free(remember(s->inflate, entry, data));
+	return 0;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* read.c - reading guest data, and telling what lies where. */
+#include <errno.h>
+#include <string.h>
+
+#include "state.h"
+
+static int lookup(struct qcow2 *s, uint64_t offset, uint64_t len,
+		  struct qcow2_run *run)
+{
+	int rc;
+
+	pthread_mutex_lock(&s->lock);
+	rc = qcow2_lookup(s, offset, len, run);
+	pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+/* A host cluster that is wholly behind the end of the file has never been
+ * written: the file is cut off.  The end may lie within a cluster.
+ */
+static int read_host(struct qcow2 *s, uint8_t *buf, uint64_t len,
+		     uint64_t host)
+{
+	uint64_t file_len = img_length(s->data), have;
+
+	if (in_range(host, len, file_len))
+		return img_read(s->data, buf, (size_t)len, host);
+	if (!s->h.external_data) {
+		have = round_up(file_len, s->h.cluster_size);
+		if (!in_range(host, len, have))
+			return -EUCLEAN;
+	}
+	have = host < file_len ? file_len - host : 0;
+	memset(buf + have, 0, (size_t)(len - have));
+	return have ? img_read(s->data, buf, (size_t)have, host) : 0;
+}
+
+static int read_run(struct qcow2 *s, const struct qcow2_run *run, uint8_t *buf,
+		    uint64_t offset, bool backing)
+{
+	switch (run->kind) {
+	case QCOW2_KIND_DATA:
+		return read_host(s, buf, run->len, run->host);
+	case QCOW2_KIND_COMPRESSED:
+		return qcow2_inflate_read(s, run->entry, buf, (size_t)run->len,
+				(uint32_t)(offset & (s->h.cluster_size - 1)));
+	case QCOW2_KIND_HOLE:
+		if (backing)
+			return img_read_backing(s->img, buf, (size_t)run->len,
+						offset);
+		break;
+	case QCOW2_KIND_ZERO:
+	case QCOW2_KIND_ZERO_ALLOC:
+		break;
+	}
+	memset(buf, 0, (size_t)run->len);
+	return 0;
+}
+
+static int read_range(struct qcow2 *s, uint8_t *buf, uint64_t len,
+		      uint64_t offset, bool backing)
+{
+	struct qcow2_run run;
+	int rc;
+
+	if (!s->data)
+		return -ENOENT;
+	while (len) {
+		rc = lookup(s, offset, len, &run);
+		if (!rc)
+			rc = read_run(s, &run, buf, offset, backing);
+		if (rc)
+			return rc;
+		buf += run.len;
+		offset += run.len;
+		len -= run.len;
+	}
+	return 0;
+}
+
+int qcow2_read(struct img *img, void *buf, size_t len, uint64_t offset)
+{
+	struct qcow2 *s = img->state;
+	struct rangelock_held held;
+	int rc;
+
+	/* Nothing is ever freed in an image that is only read. */
+	if (!(img->flags & IMG_WRITE))
+		return read_range(s, buf, len, offset, false);
+	rangelock_take(&s->ranges, &held, qcow2_cluster_start(s, offset),
+		       round_up(offset + len, s->h.cluster_size), false);
+	rc = read_range(s, buf, len, offset, false);
+	rangelock_drop(&s->ranges, &held);
+	return rc;
+}
+
+int qcow2_read_guest(struct qcow2 *s, void *buf, size_t len, uint64_t offset)
+{
+	uint64_t have = 0;
+
+	if (offset < s->img->size)
+		have = min_u64(len, s->img->size - offset);
+	memset((uint8_t *)buf + have, 0, len - have);
+	return have ? read_range(s, buf, have, offset, true) : 0;
+}
+
+int qcow2_map(struct img *img, uint64_t offset, uint64_t len,
+	      struct img_extent *ext)
+{
+	struct qcow2 *s = img->state;
+	struct qcow2_run run;
+	int rc = lookup(s, offset, len, &run);
+
+	if (rc)
+		return rc;
+	ext->len = run.len;
+	switch (run.kind) {
+	case QCOW2_KIND_HOLE:
+		ext->flags = IMG_EXT_HOLE;
+		return 0;
+	case QCOW2_KIND_ZERO:
+		ext->flags = IMG_EXT_ZERO;
+		return 0;
+	case QCOW2_KIND_COMPRESSED:
+		ext->flags = IMG_EXT_COMPRESSED;
+		return 0;
+	case QCOW2_KIND_ZERO_ALLOC:
+		ext->flags = IMG_EXT_ZERO;
+		break;
+	case QCOW2_KIND_DATA:
+		break;
+	}
+	if (!s->data)
+		return 0;
+	img_locate(s->data, run.host, ext);
+	/* The cluster is kept, but its bytes are not what is read: say where
+	 * it lies, and that it is not to be read there.
+	 */
+	if (run.kind == QCOW2_KIND_ZERO_ALLOC)
+		ext->fd = -1;
+	return 0;
+}
+
+int qcow2_locate(struct img *img, uint64_t offset, struct img_extent *ext)
+{
+	struct qcow2 *s = img->state;
+	struct qcow2_run run;
+	int rc = lookup(s, offset, 1, &run);
+
+	if (rc)
+		return rc;
+	if (run.kind != QCOW2_KIND_DATA || !s->data)
+		return -ENOTSUP;
+	img_locate(s->data, run.host, ext);
+	return ext->fd < 0 ? -ENOTSUP : 0;
+}
