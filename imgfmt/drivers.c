@@ -5,6 +5,7 @@
 #include "drivers.h"
 
 const struct img_driver *const img_drivers[] = {
+	&img_qcow2_driver,
 	&img_raw_driver,
 	NULL,
 };

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* resize.c - changing the virtual size.
+ *
+ * Growing: the new L1 is durable with its refcounts before one write of the
+ * header changes size, L1 size and L1 place together; the old L1 is freed after
+ * that.  Shrinking: what lies beyond is dropped before the size changes, so that
+ * growing again cannot bring it back.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "create.h"
+#include "imgfmt/base/buf.h"
+#include "state.h"
+
+/* Size, encryption, L1 size and L1 offset stand together in one sector. */
+static int write_size(struct qcow2 *s)
+{
+	uint8_t fields[24];
+	int rc;
+
+	put_be64(fields, s->h.size);
+	put_be32(fields + 8, s->h.crypt_method);
+	put_be32(fields + 12, s->h.l1_size);
+	put_be64(fields + 16, s->h.l1_offset);
+	rc = img_write(s->file, fields, sizeof(fields), QCOW2_H_SIZE);
+	return rc ? rc : img_flush(s->file);
+}
+
+static int write_new_l1(struct qcow2 *s, uint64_t host, uint64_t n_clusters,
+			const uint64_t *l1, uint32_t n)
+{
+	size_t len = (size_t)n_clusters << s->h.cluster_bits;
+	uint8_t *buf = array_alloc(len, 1);
+	int rc;
+
+	if (!buf)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		put_be64(buf + (size_t)i * 8, l1[i]);
+	rc = qcow2_guard_data(s, host, len);
+	if (!rc)
+		rc = img_write(s->file, buf, len, host);
+	free(buf);
+	return rc;
+}
+
+/* A longer L1 in memory and in new clusters, not yet in the header. */
+static int move_l1(struct qcow2 *s, uint32_t n)
+{
+	uint64_t n_clusters = div_round_up((uint64_t)n * 8, s->h.cluster_size);
+	uint64_t old = s->h.l1_offset >> s->h.cluster_bits;
+	uint64_t n_old = div_round_up((uint64_t)s->l1_size * 8,
+				      s->h.cluster_size);
+	uint64_t *l1 = array_alloc(n, sizeof(*l1));
+	uint8_t *dirty = array_alloc(div_round_up(n, 64), 1);
+	uint64_t cluster;
+	int rc;
+
+	rc = l1 && dirty ? qcow2_flush_locked(s) : -ENOMEM;
+	if (!rc)
+		rc = qcow2_alloc_run(s, n_clusters, &cluster);
+	if (rc)
+		goto fail;
+	memcpy(l1, s->l1, s->l1_size * sizeof(*l1));
+	rc = write_new_l1(s, cluster << s->h.cluster_bits, n_clusters, l1, n);
+	if (!rc)
+		rc = qcow2_flush_locked(s);
+	if (!rc && n_old)
+		rc = qcow2_free(s, old, n_old, false);
+	if (rc) {
+		qcow2_unalloc(s, cluster, n_clusters);
+		goto fail;
+	}
+	free(s->l1);
+	free(s->l1_dirty);
+	s->l1 = l1;
+	s->l1_dirty = dirty;
+	s->l1_size = s->h.l1_size = n;
+	s->h.l1_offset = cluster << s->h.cluster_bits;
+	return 0;
+
+fail:
+	free(l1);
+	free(dirty);
+	return rc;
+}
+
+static int grow_locked(struct qcow2 *s, uint64_t size, struct err *e)
+{
+	struct qcow2_header new = s->h;
+	int rc;
+
+	new.size = size;
+	qcow2_header_derive(&new);
+	if ((uint64_t)new.l1_needed * 8 > QCOW2_MAX_L1_LEN)
+		return fail(e, EFBIG, "The image size is too large for file "
+			    "format 'qcow2' (try using a larger cluster size)");
+	rc = qcow2_start_writing(s);
+	/* There is an L1 even where the size is 0: old programs want one. */
+	if (!new.l1_needed)
+		new.l1_needed = 1;
+	if (!rc && new.l1_needed > s->l1_size)
+		rc = move_l1(s, new.l1_needed);
+	if (rc)
+		return fail_rc(e, rc, "Failed to grow the L1 table");
+	s->h.size = size;
+	qcow2_header_derive(&s->h);
+	rc = write_size(s);
+	return rc ? fail_rc(e, rc, "Failed to update the image size") : 0;
+}
+
+int qcow2_grow(struct qcow2 *s, uint64_t size, enum qcow2_prealloc mode,
+	       struct err *e)
+{
+	uint64_t old = round_up(s->h.size, s->h.cluster_size);
+	int rc;
+
+	if (s->h.external_data && img_length(s->data) < size) {
+		rc = img_resize(s->data, size, mode == QCOW2_PREALLOC_METADATA ?
+				"off" : mode == QCOW2_PREALLOC_FALLOC ?
+				"falloc" : mode == QCOW2_PREALLOC_FULL ?
+				"full" : "off", e);
+		if (rc)
+			return fail_prefix(e, rc, "data file of %s",
+					   s->img->name);
+	}
+	pthread_mutex_lock(&s->lock);
+	rc = grow_locked(s, size, e);
+	pthread_mutex_unlock(&s->lock);
+	if (rc)
+		return rc;
+	s->img->size = size;
+	if (mode == QCOW2_PREALLOC_OFF)
+		return 0;
+	rc = qcow2_preallocate(s, old, round_up(size, s->h.cluster_size), mode);
+	return rc ? fail_rc(e, rc, "Could not preallocate the image") : 0;
+}
+
+/* Entries of the guest range become holes. */
+static int drop_range(struct qcow2 *s, uint64_t start, uint64_t end)
+{
+	struct qcow2_slot slot;
+	uint64_t entry;
+	int rc = 0;
+
+	for (; start < end && !rc; start += s->h.cluster_size) {
+		rc = qcow2_l2_find(s, start, &slot);
+		if (!rc && (slot.entry || slot.bitmap))
+			rc = qcow2_l2_find_writable(s, start, &slot);
+		if (rc || (!slot.entry && !slot.bitmap))
+			continue;
+		entry = slot.entry;
+		qcow2_l2_set(s, &slot, 0, 0);
+		rc = qcow2_l2_free(s, entry, true);
+	}
+	return rc;
+}
+
+/* All that table i of L1 maps from `start` on; the table, too, when that is all
+ * of it.
+ */
+static int drop_table(struct qcow2 *s, uint32_t i, uint64_t start)
+{
+	unsigned shift = s->h.cluster_bits + s->h.l2_bits;
+	uint64_t first = (uint64_t)i << shift, end = first + (1ull << shift);
+	uint64_t per_unit = (uint64_t)(s->l2.unit / s->h.l2_entry_size) <<
+			    s->h.cluster_bits;
+	uint64_t table;
+	int rc = 0;
+
+	if (!(s->l1[i] & QCOW2_OFFSET_MASK))
+		return 0;
+	for (uint64_t pos = max_u64(start, first), next; pos < end && !rc;
+	     pos = next) {
+		next = round_down(pos, per_unit) + per_unit;
+		rc = qcow2_make_room(s);
+		if (!rc)
+			rc = drop_range(s, pos, next);
+	}
+	if (rc || start > first)
+		return rc;
+	table = s->l1[i] & QCOW2_OFFSET_MASK;
+	qcow2_cache_drop(&s->l2, table, s->h.cluster_size);
+	qcow2_l1_set(s, i, 0);
+	return qcow2_free(s, qcow2_cluster_of(s, table), 1, true);
+}
+
+/* The file need not be longer than its last cluster in use. */
+static int cut_file(struct qcow2 *s)
+{
+	uint64_t len = img_length(s->file), count = 0, n;
+	int rc = 0;
+
+	n = div_round_up(len, s->h.cluster_size);
+	while (n && !rc && !count) {
+		rc = qcow2_refcount_load(s, n - 1, &count);
+		if (!rc && !count)
+			n--;
+	}
+	if (rc || n << s->h.cluster_bits >= len)
+		return rc;
+	return img_truncate(s->file, n << s->h.cluster_bits, NULL);
+}
+
+static int shrink_locked(struct qcow2 *s, uint64_t size)
+{
+	uint64_t start = round_up(size, s->h.cluster_size);
+	unsigned shift = s->h.cluster_bits + s->h.l2_bits;
+	int rc = qcow2_start_writing(s);
+
+	for (uint32_t i = s->l1_size; i-- > start >> shift && !rc; )
+		rc = drop_table(s, i, start);
+	if (!rc)
+		rc = qcow2_flush_locked(s);
+	if (rc)
+		return rc;
+	s->h.size = size;
+	qcow2_header_derive(&s->h);
+	rc = write_size(s);
+	if (!rc)
+		rc = qcow2_flush_locked(s);
+	return rc ? rc : cut_file(s);
+}
+
+static int shrink(struct qcow2 *s, uint64_t size, struct err *e)
+{
+	int rc;
+
+	pthread_mutex_lock(&s->lock);
+	rc = shrink_locked(s, size);
+	pthread_mutex_unlock(&s->lock);
+	if (rc)
+		return fail_rc(e, rc, "Failed to discard cropped clusters");
+	s->img->size = size;
+	if (s->h.external_data)
+		rc = img_resize(s->data, size, NULL, e);
+	return rc;
+}
+
+/* What shows in [old, size) has to be zeroes: the rest of the last cluster may
+ * hold something, and a longer backing file would come through.
+ */
+static int blank(struct qcow2 *s, uint64_t old, uint64_t size)
+{
+	uint64_t end = min_u64(size, round_up(old, s->h.cluster_size));
+
+	if (s->img->backing)
+		end = max_u64(end, min_u64(size, s->img->backing->size));
+	else if (s->h.backing_name)
+		end = size;
+	return old < end ? img_zero(s->img, end - old, old, 0) : 0;
+}
+
+int qcow2_resize(struct img *img, uint64_t size, const char *preallocation,
+		 struct err *e)
+{
+	struct qcow2 *s = img->state;
+	enum qcow2_prealloc mode;
+	uint64_t old = img->size;
+	int rc = qcow2_prealloc_parse(preallocation, &mode, e);
+
+	if (rc)
+		return rc;
+	if (size & 511)
+		return fail(e, EINVAL, "The new size must be a multiple of 512");
+	if (s->h.version < 3 && s->h.n_snapshots)
+		return fail(e, ENOTSUP, "Can't resize a v2 image which has "
+			    "snapshots");
+	if (s->h.crypt_method)
+		return fail(e, ENOTSUP, "resizing encrypted images is not "
+			    "supported yet");
+	if (size < old && mode != QCOW2_PREALLOC_OFF)
+		return fail(e, EINVAL, "Preallocation can't be used for "
+			    "shrinking an image");
+	if (size < old)
+		return shrink(s, size, e);
+	if (size == old)
+		return 0;
+	rc = qcow2_grow(s, size, QCOW2_PREALLOC_OFF, e);
+	if (rc)
+		return rc;
+	rc = blank(s, old, size);
+	if (rc)
+		return fail_rc(e, rc, "Failed to zero out the new area");
+	if (mode == QCOW2_PREALLOC_OFF)
+		return 0;
+	rc = qcow2_preallocate(s, round_up(old, s->h.cluster_size),
+			       round_up(size, s->h.cluster_size), mode);
+	return rc ? fail_rc(e, rc, "Could not preallocate the new area") : 0;
+}
