@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "imgfmt/base/bytes.h"
+#include "imgfmt/base/thread.h"
 #include "imgfmt/fault.h"
 #include "tests/check.h"
 
@@ -34,6 +35,8 @@ struct run {
 	uint64_t size;
 	uint64_t random;
 	struct step trace[TRACE];
+	/* With threads: only bytes of every `stride`-th piece are ours. */
+	uint64_t piece, stride, mine;
 };
 
 uint64_t model_seed(const char *what, uint64_t seed)
@@ -112,6 +115,20 @@ static uint64_t pick(struct run *r, uint64_t max)
 	}
 }
 
+/* Move the step into the nearest piece of this thread. */
+static void keep_to_mine(struct run *r, struct step *s)
+{
+	uint64_t round = r->piece * r->stride;
+	uint64_t start = s->offset / round * round + r->mine * r->piece;
+	uint64_t within = s->offset % r->piece;
+
+	if (start + within >= r->size)
+		start = r->mine * r->piece;
+	s->offset = start + within;
+	s->len = min_u64(s->len, min_u64(r->piece - within,
+					 r->size - s->offset));
+}
+
 static void pick_range(struct run *r, struct step *s)
 {
 	uint64_t most;
@@ -121,6 +138,8 @@ static void pick_range(struct run *r, struct step *s)
 	if (below(r, 3))
 		most = min_u64(most, 4 * (r->m->unit ? r->m->unit : 4096));
 	s->len = max_u64(pick(r, most), 1);
+	if (r->piece)
+		keep_to_mine(r, s);
 }
 
 static void compare(struct run *r, const struct step *s, const uint8_t *got,
@@ -282,12 +301,13 @@ static enum op pick_op(struct run *r)
 {
 	uint64_t n = below(r, 1000);
 	bool compressed = img_compress_unit(r->img) && !r->m->no_compressed &&
-			  2 * img_compress_unit(r->img) <= MAX_LEN;
+			  2 * img_compress_unit(r->img) <= MAX_LEN &&
+			  !r->piece;
 
 	if (n < 5)
-		return REOPEN;
+		return r->piece ? FLUSH : REOPEN;
 	if (n < 15)
-		return r->m->max_size ? RESIZE : MAP;
+		return r->m->max_size && !r->piece ? RESIZE : MAP;
 	if (n < 60)
 		return FLUSH;
 	if (n < 120)
@@ -336,27 +356,81 @@ static void do_step(struct run *r, struct step *s)
 	}
 }
 
+static void init(struct run *r, const struct model *m)
+{
+	uint64_t room = max_u64(m->size, m->max_size);
+
+	*r = (struct run){ .m = m, .size = m->size };
+	r->random = model_seed(m->what, m->seed);
+	r->want = calloc(1, room);
+	r->buf = malloc(MAX_LEN);
+	CHECK(r->want && r->buf);
+	if (m->initial)
+		memcpy(r->want, m->initial, m->size);
+}
+
+static void run_steps(struct run *r)
+{
+	uint64_t ops = model_ops(r->m->ops);
+
+	for (uint64_t n = 0; n < ops; n++) {
+		struct step *s = &r->trace[n % TRACE];
+
+		*s = (struct step){ .n = n, .op = pick_op(r) };
+		pick_range(r, s);
+		do_step(r, s);
+	}
+}
+
 void model_run(const struct model *m)
 {
-	uint64_t room = max_u64(m->size, m->max_size), ops = model_ops(m->ops);
-	struct run r = { .m = m, .size = m->size };
 	struct step none = { .op = REOPEN };
+	struct run r;
 
-	r.random = model_seed(m->what, m->seed);
-	r.want = calloc(1, room);
-	r.buf = malloc(MAX_LEN);
-	CHECK(r.want && r.buf);
-	if (m->initial)
-		memcpy(r.want, m->initial, m->size);
+	init(&r, m);
 	open_image(&r, &none);
 	read_back(&r, &none, 0, r.size);
-	for (uint64_t n = 0; n < ops; n++) {
-		struct step *s = &r.trace[n % TRACE];
+	run_steps(&r);
+	do_reopen(&r, &none);
+	close_image(&r, &none);
+	free(r.want);
+	free(r.buf);
+}
 
-		*s = (struct step){ .n = n, .op = pick_op(&r) };
-		pick_range(&r, s);
-		do_step(&r, s);
+static void *run_thread(void *arg)
+{
+	run_steps(arg);
+	return NULL;
+}
+
+void model_run_threads(const struct model *m, unsigned n_threads)
+{
+	uint64_t unit = m->unit ? m->unit : 4096;
+	struct step none = { .op = REOPEN };
+	struct run *t = calloc(n_threads, sizeof(*t)), r;
+	pthread_t *ids = calloc(n_threads, sizeof(*ids));
+
+	CHECK(t && ids);
+	init(&r, m);
+	open_image(&r, &none);
+	for (unsigned i = 0; i < n_threads; i++) {
+		t[i] = r;
+		t[i].random += i;
+		t[i].stride = n_threads;
+		t[i].mine = i;
+		/* Now and then two threads meet in a cluster. */
+		t[i].piece = unit + unit / 2 + 512;
+		t[i].buf = malloc(MAX_LEN);
+		CHECK(t[i].buf);
 	}
+	for (unsigned i = 0; i < n_threads; i++)
+		CHECK(!thread_start(&ids[i], "model", run_thread, &t[i]));
+	for (unsigned i = 0; i < n_threads; i++) {
+		pthread_join(ids[i], NULL);
+		free(t[i].buf);
+	}
+	free(t);
+	free(ids);
 	do_reopen(&r, &none);
 	close_image(&r, &none);
 	free(r.want);

@@ -34,6 +34,12 @@ struct model {
 
 void model_run(const struct model *m);
 
+/* The same from several threads at once, each in its own parts of the image:
+ * every n-th piece of a length that shares clusters with the others.  m->ops is
+ * for each thread; no resizing; it is reopened and compared at the end only.
+ */
+void model_run_threads(const struct model *m, unsigned n_threads);
+
 /* The seed to use: SEED of the environment, else `seed`, else the clock.  Prints
  * it.  And the number of operations: OPS of the environment, else `ops`.
  */

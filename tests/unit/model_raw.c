@@ -2,8 +2,10 @@
 /* model_raw.c - the model test on raw over files, O_DIRECT, memory and a window. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "imgfmt/driver.h"
 #include "imgfmt/fault.h"
 #include "tests/check.h"
 #include "tests/lib/model.h"
@@ -82,6 +84,70 @@ static void run_file(struct place *p, const char *what, unsigned flags,
 	model_run(&m);
 }
 
+static void run_threads(struct place *p, const char *what, unsigned flags)
+{
+	struct model m = {
+		.what = what, .size = 3 << 20, .ops = 300, .open = open_path,
+		.arg = p,
+	};
+
+	p->flags = flags;
+	make(p->path, 3 << 20);
+	model_run_threads(&m, 3);
+}
+
+/* A layer that now and then is wrong. */
+static int stray_write(struct img *img, const void *buf, size_t len,
+		       uint64_t offset)
+{
+	if (offset % 64 == 63)
+		offset--;
+	return img_write(img->below, buf, len, offset);
+}
+
+static int stray_read(struct img *img, void *buf, size_t len, uint64_t offset)
+{
+	return img_read(img->below, buf, len, offset);
+}
+
+static const struct img_driver stray = {
+	.name = "stray", .read = stray_read, .write = stray_write,
+};
+
+static int open_stray(void *arg, struct img **out, struct err *e)
+{
+	struct img *mem;
+	int rc;
+
+	(void)arg;
+	rc = img_memory(1 << 20, &mem, e);
+	if (!rc)
+		rc = img_layer_new(&stray, mem, "", IMG_WRITE, out, e);
+	if (!rc)
+		(*out)->size = 1 << 20;
+	return rc;
+}
+
+/* The model notices, and says so with status 1. */
+static void test_notices(void)
+{
+	struct model m = {
+		.what = "a wrong layer", .size = 1 << 20, .ops = 1000,
+		.open = open_stray,
+	};
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (!freopen("/dev/null", "w", stderr))
+			_exit(3);
+		model_run(&m);
+		_exit(0);
+	}
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+}
+
 static bool has_direct(const char *path)
 {
 	int fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
@@ -110,6 +176,11 @@ int main(void)
 	if (has_direct(p.path))
 		run_file(&p, "raw on a file with O_DIRECT",
 			 IMG_NO_FLUSH | IMG_DIRECT, 500);
+	run_threads(&p, "raw from threads", IMG_NO_FLUSH);
+	if (has_direct(p.path))
+		run_threads(&p, "raw from threads with O_DIRECT",
+			    IMG_NO_FLUSH | IMG_DIRECT);
+	test_notices();
 	make(p.path, (1 << 20) + 12345);
 	model_run(&win);
 	CHECK_OK(img_memory(1 << 20, &p.mem, &e));

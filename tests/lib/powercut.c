@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* powercut.c - random writes to an image on a disk that loses power. */
+#include "tests/lib/powercut.h"
+
+#include <errno.h>
+
+#include "imgfmt/base/buf.h"
+#include "imgfmt/base/bytes.h"
+#include "imgfmt/fault.h"
+#include "tests/check.h"
+#include "tests/lib/model.h"
+
+#define SECTOR 512u
+#define MAX_LEN (1u << 20)
+#define CUTS_A_STATE 4		/* power cuts tried from one moment */
+
+/* A sector written by write N at sector S: "N S" over and over; 0 is zeroes, and
+ * INITIAL is what p->initial says.
+ */
+#define ZEROES 0u
+#define INITIAL UINT64_MAX
+
+/* What a sector may hold after a cut: `now`, or one of the older versions since
+ * the last flush.
+ */
+struct sector {
+	uint64_t now;
+	uint64_t *old;
+	size_t n, cap;
+};
+
+struct run {
+	const struct powercut *p;
+	uint64_t random, writes, cut;
+	struct sector *sectors;
+	uint64_t n_sectors;
+	uint8_t *buf;
+	struct img *disk;	/* the fault layer */
+	struct img *img;	/* on top of it */
+	const char *why;	/* what is wrong, NULL: nothing so far */
+	uint64_t where;
+	struct err e;
+};
+
+static uint64_t below(struct run *r, uint64_t n)
+{
+	return n ? fault_random(&r->random) % n : 0;
+}
+
+static bool wrong(struct run *r, const char *why, uint64_t where)
+{
+	if (!r->why) {
+		r->why = why;
+		r->where = where;
+	}
+	return false;
+}
+
+static void make_sector(const struct run *r, uint8_t *p, uint64_t version,
+			uint64_t sector)
+{
+	if (version == INITIAL) {
+		memcpy(p, r->p->initial + sector * SECTOR, SECTOR);
+		return;
+	}
+	memset(p, 0, SECTOR);
+	for (unsigned i = 0; version != ZEROES && i < SECTOR; i += 16) {
+		put_le64(p + i, version);
+		put_le64(p + i + 8, sector);
+	}
+}
+
+static bool is_version(const struct run *r, const uint8_t *p, uint64_t version,
+		       uint64_t sector)
+{
+	uint8_t want[SECTOR];
+
+	make_sector(r, want, version, sector);
+	return !memcmp(want, p, SECTOR);
+}
+
+static void may_become(struct sector *s, uint64_t version)
+{
+	CHECK(!array_grow(&s->old, &s->cap, s->n + 1, sizeof(*s->old)));
+	s->old[s->n++] = s->now;
+	s->now = version;
+}
+
+static void settle(struct run *r)
+{
+	for (uint64_t i = 0; i < r->n_sectors; i++)
+		r->sectors[i].n = 0;
+}
+
+/* Does it hold a version that it may hold?  Then that is what it holds. */
+static bool accept(struct run *r, const uint8_t *p, uint64_t sector)
+{
+	struct sector *s = &r->sectors[sector];
+
+	if (is_version(r, p, s->now, sector))
+		return true;
+	for (size_t i = 0; i < s->n; i++)
+		if (is_version(r, p, s->old[i], sector)) {
+			s->now = s->old[i];
+			return true;
+		}
+	return false;
+}
+
+/* Read all.  After a cut each sector must be acceptable, and is known from here
+ * on; while the power is on it must hold what was written last.
+ */
+static bool verify(struct run *r, struct img *img, bool after_cut)
+{
+	uint64_t step = MAX_LEN / SECTOR;
+
+	for (uint64_t i = 0; i < r->n_sectors; i += step) {
+		uint64_t n = min_u64(step, r->n_sectors - i);
+
+		if (img_read(img, r->buf, (size_t)n * SECTOR, i * SECTOR))
+			return wrong(r, "cannot be read", i * SECTOR);
+		for (uint64_t k = 0; k < n; k++) {
+			const uint8_t *p = r->buf + k * SECTOR;
+
+			if (after_cut ? !accept(r, p, i + k)
+			    : !is_version(r, p, r->sectors[i + k].now, i + k))
+				return wrong(r, "holds what it never may",
+					     (i + k) * SECTOR);
+		}
+	}
+	return true;
+}
+
+static uint64_t pick_range(struct run *r, uint64_t *n)
+{
+	uint64_t unit = max_u64((r->p->unit ? r->p->unit : 4096) / SECTOR, 1);
+	uint64_t at = below(r, r->n_sectors);
+	uint64_t most = min_u64(r->n_sectors - at, MAX_LEN / SECTOR);
+
+	if (below(r, 2)) {
+		at -= at % unit;
+		most = min_u64(r->n_sectors - at, MAX_LEN / SECTOR);
+	}
+	*n = below(r, 3) ? 1 + below(r, 2 * unit) : unit * (1 + below(r, 3));
+	*n = max_u64(min_u64(*n, most), 1);
+	return at;
+}
+
+/* What a failed call leaves is one more thing that may be there. */
+static int do_write(struct run *r)
+{
+	uint64_t n, at = pick_range(r, &n), version = ++r->writes;
+	int rc;
+
+	for (uint64_t i = 0; i < n; i++)
+		make_sector(r, r->buf + i * SECTOR, version, at + i);
+	rc = img_write(r->img, r->buf, (size_t)n * SECTOR, at * SECTOR);
+	for (uint64_t i = 0; i < n; i++)
+		may_become(&r->sectors[at + i], version);
+	return rc;
+}
+
+static int do_zero(struct run *r)
+{
+	uint64_t n, at = pick_range(r, &n);
+	int rc = img_zero(r->img, n * SECTOR, at * SECTOR,
+			  below(r, 3) ? 0 : IMG_ZERO_KEEP);
+
+	for (uint64_t i = 0; i < n; i++)
+		may_become(&r->sectors[at + i], ZEROES);
+	return rc;
+}
+
+/* Zeroes or what was there; reading tells which. */
+static int do_discard(struct run *r)
+{
+	uint64_t n, at = pick_range(r, &n);
+	int rc = img_discard(r->img, n * SECTOR, at * SECTOR);
+
+	if (!rc)
+		rc = img_read(r->img, r->buf, (size_t)n * SECTOR, at * SECTOR);
+	for (uint64_t i = 0; i < n; i++) {
+		struct sector *s = &r->sectors[at + i];
+		const uint8_t *p = r->buf + i * SECTOR;
+		uint64_t was = s->now;
+
+		may_become(s, ZEROES);
+		if (rc || is_version(r, p, ZEROES, at + i))
+			continue;
+		may_become(s, was);
+		if (!is_version(r, p, was, at + i))
+			wrong(r, "is neither old nor zero after discard",
+			      (at + i) * SECTOR);
+	}
+	return rc;
+}
+
+static int do_flush(struct run *r)
+{
+	int rc = img_flush(r->img);
+
+	if (!rc)
+		settle(r);
+	return rc;
+}
+
+/* Work until the planned failure; without one, for a while. */
+static void work(struct run *r)
+{
+	uint64_t steps = 1 + below(r, 30);
+	int rc = 0;
+
+	for (uint64_t i = 0; i < steps && !rc && !r->why; i++) {
+		uint64_t kind = below(r, 100);
+
+		if (kind < 60)
+			rc = do_write(r);
+		else if (kind < 75)
+			rc = do_zero(r);
+		else if (kind < 85 && !r->p->reads_back)
+			rc = do_discard(r);
+		else if (kind < 95)
+			rc = do_flush(r);
+		else if (!fault_failures(r->disk))
+			verify(r, r->img, false);
+	}
+	if (rc && !fault_failures(r->disk))
+		wrong(r, "a call failed without reason", (uint64_t)-rc);
+}
+
+/* Half of the time the power fails in the midst of a call. */
+static void plan_failure(struct run *r)
+{
+	struct fault_plan plan = {
+		.kinds = FAULT_CHANGES | FAULT_FLUSH, .errnum = EIO,
+		.lasting = true, .torn = true,
+		.seed = fault_random(&r->random),
+	};
+
+	if (below(r, 2))
+		plan.nth = 1 + below(r, 40);
+	fault_set(r->disk, &plan);
+}
+
+/* Open what a cut left and look at it; with `keep`, go on with it. */
+static bool look(struct run *r, struct img *mem, bool keep)
+{
+	struct img *disk = NULL, *img = NULL;
+
+	if (r->p->check && r->p->check(r->p->arg, mem, &r->e)) {
+		img_close(mem, NULL);
+		return wrong(r, "fails its check", r->cut);
+	}
+	CHECK_EQ(fault_new(mem, FAULT_RECORD, &disk, &r->e), 0);
+	if (r->p->open(r->p->arg, disk, &img, &r->e)) {
+		img_close(disk, NULL);
+		return wrong(r, "does not open", r->cut);
+	}
+	if (verify(r, img, true) && keep) {
+		r->disk = disk;
+		r->img = img;
+		return true;
+	}
+	img_close(img, NULL);
+	return !r->why;
+}
+
+static struct sector *copy_sectors(const struct run *r)
+{
+	struct sector *s = array_alloc(r->n_sectors, sizeof(*s));
+
+	CHECK(s);
+	for (uint64_t i = 0; i < r->n_sectors; i++) {
+		const struct sector *from = &r->sectors[i];
+
+		s[i] = (struct sector){ .now = from->now };
+		if (!from->n)
+			continue;
+		CHECK(!array_grow(&s[i].old, &s[i].cap, from->n,
+				  sizeof(*s[i].old)));
+		memcpy(s[i].old, from->old, from->n * sizeof(*from->old));
+		s[i].n = from->n;
+	}
+	return s;
+}
+
+static void free_sectors(struct run *r, struct sector *s)
+{
+	for (uint64_t i = 0; i < r->n_sectors; i++)
+		free(s[i].old);
+	free(s);
+}
+
+/* Several ways in which this moment could have ended; go on with the last. */
+static void cut(struct run *r)
+{
+	struct img *before = r->img;
+	struct img *mem[CUTS_A_STATE];
+
+	for (int i = 0; i < CUTS_A_STATE; i++)
+		CHECK_EQ(fault_power_cut(r->disk, fault_random(&r->random),
+					 &mem[i], &r->e), 0);
+	img_close(before, NULL);
+	r->img = r->disk = NULL;
+	for (int i = 0; i < CUTS_A_STATE; i++) {
+		bool last = i == CUTS_A_STATE - 1;
+		struct sector *saved = last ? NULL : copy_sectors(r);
+
+		if (r->why)
+			img_close(mem[i], NULL);
+		else
+			look(r, mem[i], last);
+		if (saved) {
+			free_sectors(r, r->sectors);
+			r->sectors = saved;
+		}
+	}
+	settle(r);
+}
+
+static void start(struct run *r)
+{
+	struct img *mem;
+
+	CHECK_EQ(img_memory(0, &mem, &r->e), 0);
+	CHECK_EQ(fault_new(mem, FAULT_RECORD, &r->disk, &r->e), 0);
+	if (r->p->create(r->p->arg, r->disk, &r->e) ||
+	    img_flush(r->disk) ||
+	    r->p->open(r->p->arg, r->disk, &r->img, &r->e)) {
+		fprintf(stderr, "%s: cannot start: %s\n", r->p->what,
+			r->e.text);
+		exit(1);
+	}
+	verify(r, r->img, false);
+}
+
+static void report(const struct run *r)
+{
+	if (r->why)
+		fprintf(stderr, "%s: power cut %" PRIu64 ": %s (%" PRIu64
+			"): %s\n", r->p->what, r->cut, r->why, r->where,
+			r->e.text);
+}
+
+static uint64_t run(const struct powercut *p, bool quiet)
+{
+	uint64_t cuts = model_ops(p->cuts), found;
+	struct run r = { .p = p, .n_sectors = p->size / SECTOR };
+
+	r.random = model_seed(p->what, p->seed);
+	r.sectors = array_alloc(r.n_sectors, sizeof(*r.sectors));
+	r.buf = malloc(MAX_LEN);
+	CHECK(r.sectors && r.buf);
+	for (uint64_t i = 0; i < r.n_sectors; i++)
+		r.sectors[i].now = p->initial ? INITIAL : ZEROES;
+	start(&r);
+	while (!r.why && r.cut < cuts) {
+		r.cut++;
+		plan_failure(&r);
+		work(&r);
+		if (!r.why)
+			cut(&r);
+	}
+	found = r.why ? r.cut : 0;
+	if (!quiet)
+		report(&r);
+	img_close(r.img, NULL);
+	free_sectors(&r, r.sectors);
+	free(r.buf);
+	return found;
+}
+
+void powercut_run(const struct powercut *p)
+{
+	if (run(p, false))
+		exit(1);
+}
+
+uint64_t powercut_find(const struct powercut *p)
+{
+	return run(p, true);
+}
