@@ -172,7 +172,7 @@ void qcow2_l2_set(struct qcow2 *s, struct qcow2_slot *slot, uint64_t entry,
 
 int qcow2_l2_free(struct qcow2 *s, uint64_t entry, bool discard)
 {
-	uint64_t host, len, first, last;
+	uint64_t host, len, first, last, next;
 
 	switch (qcow2_kind(&s->h, entry)) {
 	case QCOW2_KIND_COMPRESSED:
@@ -180,6 +180,10 @@ int qcow2_l2_free(struct qcow2 *s, uint64_t entry, bool discard)
 		qcow2_compressed(&s->h, entry, &host, &len);
 		first = qcow2_cluster_of(s, host);
 		last = qcow2_cluster_of(s, host + len - 1);
+		/* It may soon belong to something else. */
+		next = qcow2_cluster_of(s, s->compressed_next);
+		if (next >= first && next <= last)
+			s->compressed_next = 0;
 		return qcow2_free(s, first, last - first + 1, discard);
 	case QCOW2_KIND_DATA:
 	case QCOW2_KIND_ZERO_ALLOC:
