@@ -143,6 +143,18 @@ static int zero_device(struct img *img, uint64_t len, uint64_t offset,
 	return rc;
 }
 
+/* Beside other writes, or alone when the length will change. */
+static void lock_for(struct file *f, uint64_t end)
+{
+	uint64_t len;
+
+	pthread_rwlock_rdlock(&f->lock);
+	if (!file_length(f, &len) && len >= end)
+		return;		/* while we share it, it only grows */
+	pthread_rwlock_unlock(&f->lock);
+	pthread_rwlock_wrlock(&f->lock);
+}
+
 int file_zero(struct img *img, uint64_t len, uint64_t offset, unsigned flags)
 {
 	struct file *f = img->state;
@@ -151,8 +163,7 @@ int file_zero(struct img *img, uint64_t len, uint64_t offset, unsigned flags)
 	atomic_store(&f->dirty, true);
 	if (f->device)
 		return zero_device(img, len, offset, flags);
-	/* Alone: it may set the length. */
-	pthread_rwlock_wrlock(&f->lock);
+	lock_for(f, offset + len);
 	file_forget_map(f);
 	rc = flags & IMG_ZERO_KEEP ? zero_keep(f, len, offset)
 				   : zero_unmap(f, len, offset);
