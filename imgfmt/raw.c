@@ -5,11 +5,18 @@
  * zeroes; writing there makes the file longer.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "drivers.h"
 
 #define SECTOR 512u
+#define ZERO_CHUNK (1u << 20)
+
+struct raw {
+	uint64_t length;	/* of the layer below, when it was opened */
+};
 
 static int raw_probe(const uint8_t *head, size_t head_len, uint64_t file_size)
 {
@@ -23,7 +30,9 @@ static int raw_probe(const uint8_t *head, size_t head_len, uint64_t file_size)
 static int take_size(struct img *img, struct err *e)
 {
 	uint64_t len = img_length(img->below);
+	struct raw *raw = img->state;
 
+	raw->length = len;
 	if (img->below->drv->flags & DRV_GROWS &&
 	    (!round_up_ok(len, SECTOR, &len) || len > INT64_MAX))
 		return fail(e, EFBIG, "%s: its length is too large",
@@ -42,9 +51,23 @@ static int raw_open(struct img *img, const struct img_open_args *args,
 	return take_size(img, e);
 }
 
+/* A file that somebody cuts while it is read must not turn into zeroes.  Asked
+ * after the fact, so that it cannot happen in between.
+ */
+static int still_there(struct img *img, uint64_t end)
+{
+	const struct raw *raw = img->state;
+
+	if (!(img->below->drv->flags & DRV_GROWS))
+		return 0;
+	return img_length(img->below) < min_u64(end, raw->length) ? -EIO : 0;
+}
+
 static int raw_read(struct img *img, void *buf, size_t len, uint64_t offset)
 {
-	return img_read(img->below, buf, len, offset);
+	int rc = img_read(img->below, buf, len, offset);
+
+	return rc ? rc : still_there(img, offset + len);
 }
 
 static int raw_write(struct img *img, const void *buf, size_t len,
@@ -70,7 +93,7 @@ static int raw_map(struct img *img, uint64_t offset, uint64_t len,
 	int rc = img_map(img->below, offset, len, ext);
 
 	ext->depth = 0;
-	return rc;
+	return rc ? rc : still_there(img, offset + ext->len);
 }
 
 static int raw_locate(struct img *img, uint64_t offset, struct img_extent *ext)
@@ -99,16 +122,21 @@ static int parse_prealloc(const char *text, enum prealloc *out, struct err *e)
 
 static int write_full(struct img *below, uint64_t len, uint64_t offset)
 {
-	static const uint8_t zeroes[64 << 10];
+	size_t chunk = (size_t)min_u64(len, ZERO_CHUNK);
+	uint8_t *zeroes = buf_alloc(chunk);
 	int rc = 0;
 
+	if (!zeroes)
+		return -ENOMEM;
+	memset(zeroes, 0, chunk);
 	while (len && !rc) {
-		size_t n = (size_t)min_u64(len, sizeof(zeroes));
+		size_t n = (size_t)min_u64(len, chunk);
 
 		rc = img_write(below, zeroes, n, offset);
 		offset += n;
 		len -= n;
 	}
+	free(zeroes);
 	return rc;
 }
 
@@ -214,6 +242,7 @@ static int raw_truncate(struct img *img, uint64_t size, struct err *e)
 
 const struct img_driver img_raw_driver = {
 	.name = "raw",
+	.state_size = sizeof(struct raw),
 	.flags = DRV_PARALLEL | DRV_FORMAT,
 	.options = options,
 	.probe = raw_probe,

@@ -61,6 +61,25 @@ static void test_tail(void)
 	CHECK_OK(img_close(img, &e));
 }
 
+/* A file that is cut meanwhile gives errors, not zeroes. */
+static void test_shrink(void)
+{
+	struct img_extent ext;
+	struct img *img;
+	char buf[512];
+
+	make_file("tail", 4000);
+	open_raw("tail", 0, &img);
+	CHECK_OK(img_read(img, buf, 512, 3584));
+	CHECK(!truncate("tail", 2000));
+	CHECK_OK(img_read(img, buf, 512, 1024));
+	CHECK_EQ(img_read(img, buf, 512, 1536), -EIO);
+	CHECK_EQ(img_read(img, buf, 96, 4000), -EIO);
+	CHECK_EQ(img_map(img, 2000, 2096, &ext), -EIO);
+	CHECK_OK(img_map(img, 0, 2000, &ext));
+	CHECK_OK(img_close(img, &e));
+}
+
 static void create(const char *prealloc, uint64_t size, int want)
 {
 	struct img_kv kv = { "preallocation", prealloc };
@@ -166,6 +185,7 @@ int main(void)
 {
 	scratch_enter();
 	test_tail();
+	test_shrink();
 	test_create();
 	test_resize();
 	test_measure();
