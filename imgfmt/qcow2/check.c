@@ -415,7 +415,8 @@ static int check_and_repair(struct qcheck *c, struct err *e)
 
 	if (rc || !(out->fix_leaks || out->fix_errors))
 		return rc;
-	if (out->corruptions || out->leaks || out->check_errors)
+	rc = check_clear_autoclear(c, e);
+	if (!rc && (out->corruptions || out->leaks || out->check_errors))
 		rc = repair(c, e);
 	if (!rc && !out->corruptions && !out->check_errors)
 		rc = check_mark_clean(c, e);

@@ -196,6 +196,11 @@ int span_sweep(struct qcheck *c, const struct span *spans, size_t n,
 /* Repair what c->out asks for and `c` has found; check again afterwards. */
 int check_repair(struct qcheck *c, struct err *e);
 
+/* Unknown autoclear features do not survive a program that may change the image
+ * and does not know them.
+ */
+int check_clear_autoclear(struct qcheck *c, struct err *e);
+
 /* The image is clean: clear the dirty and the corrupt bit. */
 int check_mark_clean(struct qcheck *c, struct err *e);
 

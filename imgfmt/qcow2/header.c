@@ -74,36 +74,44 @@ static int copy_name(const uint8_t *data, size_t len, const char *what,
 	return *out ? 0 : fail(e, ENOMEM, "out of memory");
 }
 
-/* "Feature name table": 48 bytes each: type, bit number, 46 bytes of name. */
-static void name_feature(const uint8_t *table, size_t len, unsigned bit,
-			 char *out, size_t out_len)
+/* "Feature name table": 48 bytes each: type, bit number, 46 bytes of name; the
+ * last may be cut short.  Bits without a name are told as one number.
+ */
+#define FEATURE_ENTRY_LEN 48u
+
+static size_t add_feature(char *list, size_t used, size_t room,
+			  const uint8_t *entry, size_t len)
 {
-	for (size_t i = 0; i + 48 <= len; i += 48)
-		if (table[i] == 0 && table[i + 1] == bit) {
-			snprintf(out, out_len, "%.46s",
-				 (const char *)table + i + 2);
-			return;
-		}
-	snprintf(out, out_len, "Unknown incompatible feature: %" PRIx64,
-		 (uint64_t)1 << bit);
+	if (used && used + 2 < room)
+		used += (size_t)sprintf(list + used, ", ");
+	for (size_t i = 2; i < len && entry[i] && used + 1 < room; i++)
+		list[used++] = entry[i] < 0x20 || entry[i] == 0x7f ?
+			       '?' : (char)entry[i];
+	list[used] = '\0';
+	return used;
 }
 
 static int refuse_features(const uint8_t *table, size_t table_len,
 			   uint64_t unknown, struct err *e)
 {
-	char list[300] = "", one[64];
+	char list[300] = "";
 	size_t used = 0;
 
-	for (unsigned bit = 0; bit < 64; bit++) {
-		if (!(unknown & 1ull << bit))
+	for (size_t i = 0; i + 2 < table_len; i += FEATURE_ENTRY_LEN) {
+		const uint8_t *entry = table + i;
+
+		if (entry[0] || entry[1] > 63 || !(unknown >> entry[1] & 1))
 			continue;
-		name_feature(table, table_len, bit, one, sizeof(one));
-		if (used + strlen(one) + 3 > sizeof(list))
-			break;
-		used += (size_t)sprintf(list + used, "%s%s", used ? ", " : "",
-					one);
+		used = add_feature(list, used, sizeof(list), entry,
+				   min_u64(FEATURE_ENTRY_LEN, table_len - i));
+		unknown &= ~(1ull << entry[1]);
 	}
-	return fail(e, ENOTSUP, "Unsupported qcow2 feature(s): %s", list);
+	if (!unknown)
+		return fail(e, ENOTSUP, "Unsupported qcow2 feature(s): %s",
+			    list);
+	return fail(e, ENOTSUP, "Unsupported qcow2 feature(s): %s%sUnknown "
+		    "incompatible feature: %" PRIx64, list, used ? ", " : "",
+		    unknown);
 }
 
 static int decode_bitmaps_ext(struct qcow2_header *h, const uint8_t *data,
@@ -274,6 +282,8 @@ static int check_tables(const struct qcow2_header *h, unsigned flags,
 			       file_len, "Active L1 table", e);
 	if (rc)
 		return rc;
+	if (h->l1_needed > INT32_MAX)
+		return fail(e, EFBIG, "Image is too big");
 	if (h->l1_size < h->l1_needed)
 		return fail(e, EUCLEAN, "L1 table is too small: %u entries, the "
 			    "size of the disk needs %u", h->l1_size,

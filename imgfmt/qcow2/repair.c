@@ -43,10 +43,7 @@ int check_patch_header(struct qcheck *c, const void *bytes, size_t len,
 	return flush(c, e);
 }
 
-/* Unknown autoclear features do not survive a program that changes the image
- * and does not know them.
- */
-static int clear_autoclear(struct qcheck *c, struct err *e)
+int check_clear_autoclear(struct qcheck *c, struct err *e)
 {
 	uint8_t bytes[8];
 
@@ -252,11 +249,10 @@ int check_repair(struct qcheck *c, struct err *e)
 	 */
 	bool copied = out->fix_errors ||
 		      (!out->check_errors && out->corruptions == c->n_copied);
-	int rc;
+	int rc = 0;
 
 	c->quiet = true;
-	rc = clear_autoclear(c, e);
-	if (!rc && out->fix_errors)
+	if (out->fix_errors)
 		rc = fix_entries(c, false, e);
 	if (!rc && out->fix_errors)
 		rc = fix_references(c, e);
