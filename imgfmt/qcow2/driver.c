@@ -222,6 +222,7 @@ const struct img_driver img_qcow2_driver = {
 	.compress = qcow2_compress,
 	.write_compressed = qcow2_write_compressed,
 	.create = qcow2_create,
+	.measure = qcow2_measure,
 	.resize = qcow2_resize,
 	.check = qcow2_check,
 	.info = qcow2_info,

@@ -2,62 +2,28 @@
 /* info.c - what the header says, in qemu's words. */
 #include <errno.h>
 #include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "imgfmt/base/buf.h"
-#include "state.h"
+#include "bitmaps.h"
 
-#define BITMAP_FIXED_LEN 24u		/* of a bitmap directory entry */
-#define MAX_BITMAP_DIRECTORY (1u << 20)	/* bytes we read for info */
-
-/* "Bitmap directory": table offset (8), table size (4), flags (4), type (1),
- * granularity bits (1), name length (2), extra data length (4), extra data,
- * name, padding to 8.
- */
-static json_t *bitmap_entry(const uint8_t *p, uint64_t left, uint64_t *used)
+static void add_bitmap(void *arg, const struct qcow2_bitmap *b)
 {
-	uint32_t flags = get_be32(p + 12), extra = get_be32(p + 20);
-	uint16_t name_len = get_be16(p + 18);
-	unsigned bits = p[17];
-	uint64_t len = BITMAP_FIXED_LEN + (uint64_t)extra + name_len;
-	json_t *list = json_array();
+	json_t *flags = json_array();
 
-	*used = round_up(len, 8);
-	if (len > left || bits > 31) {
-		json_decref(list);
-		return NULL;
-	}
-	if (flags & 1)
-		json_array_append_new(list, json_string("in-use"));
-	if (flags & 2)
-		json_array_append_new(list, json_string("auto"));
-	return json_pack("{s:o, s:s%, s:I}", "flags", list, "name",
-			 (const char *)p + BITMAP_FIXED_LEN + extra,
-			 (size_t)name_len, "granularity",
-			 (json_int_t)1 << bits);
+	if (b->flags & QCOW2_BITMAP_IN_USE)
+		json_array_append_new(flags, json_string("in-use"));
+	if (b->flags & QCOW2_BITMAP_AUTO)
+		json_array_append_new(flags, json_string("auto"));
+	json_array_append_new(arg, json_pack("{s:o, s:s%, s:I}", "flags", flags,
+			"name", b->name, (size_t)b->name_len, "granularity",
+			(json_int_t)1 << b->granularity_bits));
 }
 
 static json_t *bitmaps(const struct qcow2 *s)
 {
-	uint64_t len = s->h.bitmaps_len, pos = 0, used;
 	json_t *list = json_array();
-	uint8_t *dir;
 
-	dir = len <= MAX_BITMAP_DIRECTORY ? buf_alloc((size_t)len) : NULL;
-	if (!dir || !in_range(s->h.bitmaps_offset, len, img_length(s->file)) ||
-	    img_read(s->file, dir, (size_t)len, s->h.bitmaps_offset))
-		len = 0;
-	for (uint32_t i = 0; i < s->h.n_bitmaps; i++) {
-		json_t *one = len - pos >= BITMAP_FIXED_LEN ?
-			      bitmap_entry(dir + pos, len - pos, &used) : NULL;
-
-		if (!one)
-			break;
-		json_array_append_new(list, one);
-		pos += min_u64(used, len - pos);
-	}
-	free(dir);
+	/* What can be read of a broken directory. */
+	qcow2_bitmaps_each(s, add_bitmap, list);
 	return list;
 }
 
