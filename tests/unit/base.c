@@ -76,6 +76,8 @@ static void test_size_parse(void)
 		{ "1KiB", -EINVAL, 0 }, { "-1", -EINVAL, 0 },
 		{ "", -EINVAL, 0 }, { "k", -EINVAL, 0 }, { "0x", -EINVAL, 0 },
 		{ "inf", -EINVAL, 0 }, { "nan", -EINVAL, 0 },
+		{ "+1", -EINVAL, 0 }, { " 1", -EINVAL, 0 },
+		{ "1Z", -EINVAL, 0 }, { "1kk", -EINVAL, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -100,7 +102,7 @@ static void test_size_text(void)
 		const char *text;
 	} t[] = {
 		{ 0, "0 B" }, { 512, "512 B" }, { 999, "999 B" },
-		{ 1024, "1 KiB" }, { 999936, "976 KiB" },
+		{ 1000, "0.977 KiB" }, { 1024, "1 KiB" }, { 999936, "976 KiB" },
 		{ 1000448, "977 KiB" }, { 1023488, "1e+03 KiB" },
 		{ 1024000, "0.977 MiB" }, { 1048064, "1 MiB" },
 		{ 1535999488, "1.43 GiB" }, { 10737418240, "10 GiB" },
@@ -228,6 +230,9 @@ static void test_thread(void)
 	CHECK_EQ(thread_start(&t, "copy-3", tell_name, name), 0);
 	CHECK_EQ(pthread_join(t, &out), 0);
 	CHECK(out == name);
+	CHECK_EQ(thread_start(&t, "a-name-that-is-too-long", tell_name, name),
+		 0);
+	CHECK_EQ(pthread_join(t, &out), 0);
 	CHECK(!sched_getaffinity(0, sizeof(set), &set));
 	CHECK_EQ(thread_cpus(), CPU_COUNT(&set));
 }
