@@ -124,9 +124,10 @@ $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 $(PROGRAM_BIN):
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# So that tests/lib/alloc.c can let an allocation fail.
+# So that tests/lib/alloc.c and hostio.c can let an allocation or a call fail.
 WRAP := malloc calloc realloc reallocarray posix_memalign strdup strndup \
-	vasprintf __vasprintf_chk
+	vasprintf __vasprintf_chk pread64 pwrite64 ftruncate64 fallocate64 \
+	fdatasync
 WRAP_LDFLAGS := $(WRAP:%=-Wl,--wrap=%)
 
 $(TEST_BIN): $(B)/%: $(B)/%.o $(call obj,$(TESTLIB_SRC)) $(LIBCONVERT) \
