@@ -151,10 +151,10 @@ int qcow2_start_writing(struct qcow2 *s)
 		return -EUCLEAN;
 	if (s->started)
 		return 0;
-	if (s->h.autoclear & ~keep && s->break_invariant != 5) {
+	if (s->h.autoclear & ~keep) {
 		put_be64(bits, s->h.autoclear & keep);
 		rc = img_write(s->file, bits, sizeof(bits), QCOW2_H_AUTOCLEAR);
-		if (!rc)
+		if (!rc && s->break_invariant != 5)
 			rc = img_flush(s->file);
 		if (rc)
 			return rc;
