@@ -100,7 +100,13 @@ $(shell mkdir -p $(B))
 $(file >$(B)/flags,$(FLAGS))
 endif
 
-$(B)/%.o: %.c $(B)/flags
+NEEDS := $(if $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes),,\
+	missing-libraries)
+missing-libraries:
+	@echo "Some of these are missing: $(PKGS). 'make deps' installs them." >&2
+	@false
+
+$(B)/%.o: %.c $(B)/flags | $(NEEDS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -276,8 +282,8 @@ help:
 		'check-valgrind  coverage  fuzz T=name  bench  check-iotests' \
 		'demo  format-check' 'MODE=release|debug|asan|tsan|cov'
 
-.PHONY: all tests install uninstall deps check check-all check-asan check-tsan \
-	check-valgrind coverage fuzz bench check-iotests demo format-check \
+.PHONY: missing-libraries all tests install uninstall deps check check-all \
+	check-asan check-tsan check-valgrind coverage fuzz bench check-iotests demo format-check \
 	clean distclean help
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -28,36 +28,25 @@ allowed() {
 	esac
 }
 
-# includes FILE: what it includes in quotes, as paths from the top
-includes() {
-	local name dir
-	dir=$(dirname "$1")
-	sed -n 's/^[ \t]*#[ \t]*include[ \t]*"\([^"]*\)".*/\1/p' "$1" |
-		while read -r name; do
-			if [ -e "$dir/$name" ]; then
-				realpath --relative-to=. "$dir/$name"
-			elif [ -e "$name" ]; then
-				realpath --relative-to=. "$name"
-			else
-				echo "nowhere/$name"
-			fi
-		done
-}
-
+quoted='^[[:space:]]*#[[:space:]]*include[[:space:]]*"([^"]*)"'
 check_includes() {
-	local f=$1 inc prefix ok
-	while read -r inc; do
+	local f=$1 dir=${1%/*} line inc prefix ok
+	while IFS= read -r line; do
+		[[ $line =~ $quoted ]] || continue
+		inc=${BASH_REMATCH[1]}
+		[ ! -e "$dir/$inc" ] || inc=$dir/$inc
 		ok=
-		for prefix in $(allowed "$f"); do
+		[[ $inc == *..* ]] || for prefix in $below; do
 			[[ ! $inc =~ ^$prefix ]] || ok=1
 		done
 		[ -n "$ok" ] || complain "$f includes $inc: not below it"
-	done < <(includes "$f")
+	done <"$f"
 }
 
 for f in "${files[@]}"; do
 	case $f in
 	imgfmt/*.[ch] | convert/*.[ch] | vmm/*.[ch] | clone/*.[ch] | tools/*.[ch])
+		below=$(allowed "$f")
 		check_includes "$f" ;;
 	esac
 	case $f in
@@ -66,7 +55,8 @@ for f in "${files[@]}"; do
 		licence=GPL-2.0-or-later ;;
 	*) continue ;;
 	esac
-	head -n 3 "$f" | grep -q "SPDX-License-Identifier: $licence" ||
+	mapfile -t -n 3 lines <"$f"
+	[[ ${lines[*]} == *"SPDX-License-Identifier: $licence"* ]] ||
 		complain "$f: no SPDX line with $licence in its head"
 done
 
