@@ -253,8 +253,9 @@ static int run(struct copy *c, struct err *e)
 	int rc;
 
 	rc = pipeline_run(&args, e);
-	if (!rc)
-		rc = source_check(&c->src, e);
+	/* It may be why reading failed, and then it says more. */
+	if ((!rc || rc == -EIO) && source_check(&c->src, e))
+		rc = -EIO;
 	if (!rc && c->hasher)
 		rc = hasher_end(c->hasher, c->src.total, c->result->digest);
 	return rc;
