@@ -42,17 +42,17 @@ const struct img_option *img_create_options(const char *format)
 	return drv ? drv->options : NULL;
 }
 
-const char *img_probe(struct img *below)
+/* What cannot be read is not raw: -errno. */
+static int probe(struct img *below, const char **format)
 {
 	uint8_t head[2048] = { 0 };
 	uint64_t size = img_length(below);
 	size_t len = (size_t)min_u64(size, sizeof(head));
-	const char *best = "raw";
-	int best_score = 0;
+	int best_score = 0, rc;
 
-	if (img_read(below, head, len, 0))
-		return best;
-	for (size_t i = 0; img_drivers[i]; i++) {
+	*format = "raw";
+	rc = img_read(below, head, len, 0);
+	for (size_t i = 0; img_drivers[i] && !rc; i++) {
 		int score;
 
 		if (!img_drivers[i]->probe)
@@ -60,21 +60,34 @@ const char *img_probe(struct img *below)
 		score = img_drivers[i]->probe(head, len, size);
 		if (score > best_score) {
 			best_score = score;
-			best = img_drivers[i]->name;
+			*format = img_drivers[i]->name;
 		}
 	}
-	return best;
+	return rc;
+}
+
+const char *img_probe(struct img *below)
+{
+	const char *format;
+
+	probe(below, &format);
+	return format;
 }
 
 /* One layer, without its backing file. */
 static int stack_one(struct img *below, const struct img_open_args *args,
 		     struct img **out, struct err *e)
 {
-	const char *format = args->format ? args->format : img_probe(below);
-	const struct img_driver *drv = find_driver(format);
+	const char *format = args->format;
+	const struct img_driver *drv;
 	struct img *img;
 	int rc;
 
+	rc = format ? 0 : probe(below, &format);
+	if (rc)
+		return fail_rc(e, rc, "Could not read the beginning of '%s'",
+			       below->name);
+	drv = find_driver(format);
 	if (!drv)
 		return fail(e, EINVAL, "Unknown driver '%s'", format);
 	rc = img_layer_new(drv, below, below->name, args->flags, &img, e);

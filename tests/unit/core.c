@@ -371,6 +371,86 @@ static void test_open(void)
 	CHECK(!system("rm a"));
 }
 
+/* An image is not raw because its first bytes could not be read. */
+static void test_probe(void)
+{
+	struct fault_plan plan = { .kinds = FAULT_READ, .nth = 1,
+				   .errnum = EIO };
+	struct img_open_args args = { .format = NULL };
+	struct img *mem, *disk, *img = NULL;
+
+	CHECK_OK(img_memory(4096, &mem, &e));
+	CHECK_OK(img_write(mem, "QFI\373\0\0\0\003", 8, 0));
+	CHECK_STR(img_probe(mem), "qcow2");
+	CHECK_OK(fault_new(mem, 0, &disk, &e));
+	fault_set(disk, &plan);
+	CHECK_EQ(img_stack(disk, &args, &img, &e), -EIO);
+	CHECK(!img);
+	CHECK_OK(img_close(disk, &e));
+}
+
+static int pack(void *codec, const void *src, size_t len, void *dst,
+		size_t *dst_len)
+{
+	(void)codec;
+	(void)len;
+	memcpy(dst, src, 1);
+	*dst_len = 1;
+	return 0;
+}
+
+static int pack_new(struct img *img, int level, void **codec, struct err *err)
+{
+	(void)img;
+	*codec = NULL;
+	return level == 77 ? fail(err, EINVAL, "level 77") : 0;
+}
+
+static void pack_free(void *codec)
+{
+	(void)codec;
+}
+
+static int pack_write(struct img *img, const void *data, size_t data_len,
+		      uint64_t offset)
+{
+	return img_write(img->below, data, data_len, offset);
+}
+
+static const struct img_driver packer = {
+	.name = "packer", .state_size = sizeof(struct probe), .read = t_read,
+	.codec_new = pack_new, .codec_free = pack_free, .compress = pack,
+	.write_compressed = pack_write,
+};
+
+static void test_compressed(void)
+{
+	struct img *img = layer(&packer, 10000, IMG_WRITE);
+	struct img_codec *codec;
+	char buf[4096] = "x";
+	size_t len;
+
+	CHECK_EQ(img_compress_unit(img), 0);
+	CHECK_EQ(img_codec_new(img, 0, &codec, &e), -ENOTSUP);
+	img->compress_unit = 4096;
+	CHECK_EQ(img_compress_unit(img), 4096);
+	CHECK_EQ(img_codec_new(img, 77, &codec, &e), -EINVAL);
+	CHECK_OK(img_codec_new(img, 0, &codec, &e));
+	CHECK_OK(img_compress(codec, "y", 1, buf, &len));
+	img_codec_free(codec);
+	img_codec_free(NULL);
+	CHECK_OK(img_write_compressed(img, buf, len, 4096));
+	CHECK_OK(img_write_compressed(img, buf, len, 8192));	/* a short one */
+	CHECK_EQ(img_write_compressed(img, buf, 0, 0), -EINVAL);
+	CHECK_EQ(img_write_compressed(img, buf, 4096, 0), -EINVAL);
+	CHECK_EQ(img_write_compressed(img, buf, 1, 512), -EINVAL);
+	CHECK_EQ(img_write_compressed(img, buf, 1, 12288), -ERANGE);
+	CHECK_EQ(img_write_compressed(img, buf, 1, 1ull << 63), -ERANGE);
+	img->flags = 0;
+	CHECK_EQ(img_write_compressed(img, buf, 1, 0), -EROFS);
+	CHECK_OK(img_close(img, &e));
+}
+
 int main(void)
 {
 	scratch_enter();
@@ -383,5 +463,7 @@ int main(void)
 	test_writethrough();
 	test_loops();
 	test_open();
+	test_probe();
+	test_compressed();
 	return 0;
 }
