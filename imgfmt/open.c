@@ -147,7 +147,7 @@ static int open_backing(struct img *top, struct img *img,
 	rc = r->open(r->arg, img->name, img->backing_name, img->backing_format,
 		     flags, r, &backing, e);
 	if (rc)
-		return fail_prefix(e, rc, "backing file of %s", img->name);
+		return fail_prefix(e, rc, "Could not open backing file");
 	if (in_chain(top, backing)) {
 		rc = fail(e, ELOOP, "the backing file '%s' of %s is already in "
 			  "the chain: a loop", img->backing_name, img->name);
