@@ -34,28 +34,28 @@ static json_t *specific(const struct qcow2 *s)
 
 	json_object_set_new(o, "compat",
 			    json_string(h->version == 2 ? "0.10" : "1.1"));
-	if (h->data_file)
-		json_object_set_new(o, "data-file", json_string(h->data_file));
 	json_object_set_new(o, "compression-type",
 			    json_string(h->compression ? "zstd" : "zlib"));
 	if (h->version >= 3)
 		json_object_set_new(o, "lazy-refcounts", json_boolean(
 			h->compat & QCOW2_COMPAT_LAZY_REFCOUNTS));
+	if (h->n_bitmaps)
+		json_object_set_new(o, "bitmaps", bitmaps(s));
 	json_object_set_new(o, "refcount-bits",
 			    json_integer((json_int_t)1 << h->refcount_order));
+	if (h->crypt_method)
+		json_object_set_new(o, "encrypt", json_pack("{s:s}", "format",
+			h->crypt_method == 2 ? "luks" : "aes"));
+	if (h->data_file)
+		json_object_set_new(o, "data-file", json_string(h->data_file));
+	if (h->external_data)
+		json_object_set_new(o, "data-file-raw",
+				    json_boolean(h->raw_external));
 	if (h->version >= 3)
 		json_object_set_new(o, "corrupt", json_boolean(
 			h->incompat & QCOW2_INCOMPAT_CORRUPT));
 	if (h->version >= 3)
 		json_object_set_new(o, "extended-l2", json_boolean(h->extl2));
-	if (h->external_data)
-		json_object_set_new(o, "data-file-raw",
-				    json_boolean(h->raw_external));
-	if (h->n_bitmaps)
-		json_object_set_new(o, "bitmaps", bitmaps(s));
-	if (h->crypt_method)
-		json_object_set_new(o, "encrypt", json_pack("{s:s}", "format",
-			h->crypt_method == 2 ? "luks" : "aes"));
 	return o;
 }
 
