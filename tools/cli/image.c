@@ -143,7 +143,10 @@ static int snapshot_id(struct cli *cli, const struct image *im, char **id,
 	int rc;
 
 	rc = parse_wanted(im->snapshot, &o, &w, e);
-	if (!rc)
+	if (rc)
+		fail_prefix(e, rc, "Failed in parsing snapshot param '%.100s'",
+			    im->snapshot);
+	else
 		rc = open_plain(cli, im, open_flags(cli, im) | IMG_NO_DATA,
 				NULL, &img, e);
 	if (!rc)
@@ -183,7 +186,7 @@ void image_open_error(const struct cli *cli, const char *name,
 
 	/* qemu-img says it twice where the file itself is the trouble. */
 	snprintf(head, sizeof(head), "Could not open '%s'", name);
-	if (!strncmp(e->text, "Failed to load", 14) ||
+	if (!strncmp(e->text, "Failed ", 7) ||
 	    (!cli->dropin && !strncmp(e->text, head, strlen(head))))
 		cli_error(cli, "%s", e->text);
 	else

@@ -160,28 +160,32 @@ static int check_again(struct cli *cli, struct img *img, struct img_check *k,
 	return rc;
 }
 
-/* Does the chain behind `img` lead back to a file that is already in it?  Files
- * that cannot be opened end the walk: they are no fault of this image's
- * metadata.
+/* Does the chain behind the image lead back to a file that is already in it?
+ * Files that cannot be opened are no fault of this image's metadata; qemu-img
+ * gives up on them, though, and so does its face (-1, with a message).
  */
-static bool chain_loops(struct cli *cli, const struct check_args *a)
+static int chain_loops(struct cli *cli, const struct check_args *a)
 {
 	struct image im = a->image;
 	struct img *img = NULL;
 	struct err e = { "" };
 	int rc;
 
-	im.flags &= ~(IMG_WRITE | IMG_REPAIR | IMG_NO_DATA);
+	im.flags &= ~(IMG_WRITE | IMG_NO_DATA);
 	im.flags |= IMG_SHARE;
 	rc = image_try_open(cli, &im, &img, &e);
 	img_close(img, NULL);
 	if (rc == -ELOOP)
 		fprintf(stderr, "ERROR %s\n", e.text);
+	if (rc && rc != -ELOOP && cli->dropin) {
+		image_open_error(cli, a->image.name, &e);
+		return -1;
+	}
 	return rc == -ELOOP;
 }
 
 static int check_image(struct cli *cli, const struct check_args *a,
-		       struct img *img, bool loops)
+		       struct img *img, int loops)
 {
 	struct img_check k = {
 		.fix_leaks = a->fix_leaks, .fix_errors = a->fix_errors,
@@ -227,7 +231,7 @@ static int check_run(struct cli *cli, int argc, char **argv)
 	};
 	struct err e = { "" };
 	struct img *img;
-	bool loops;
+	int loops;
 	int rc;
 
 	rc = parse(cli, &a, argc, argv);
@@ -237,7 +241,7 @@ static int check_run(struct cli *cli, int argc, char **argv)
 	if (image_open(cli, &a.image, &img))
 		return CLI_FAILED;
 	loops = chain_loops(cli, &a);
-	rc = check_image(cli, &a, img, loops);
+	rc = loops < 0 ? CLI_FAILED : check_image(cli, &a, img, loops);
 	if (img_close(img, &e)) {
 		cli_error(cli, "%s", e.text);
 		rc = CLI_FAILED;

@@ -232,6 +232,7 @@ static int to_new(struct job *job)
 		rc = fail(e, EINVAL, "output file is smaller than input file");
 	if (!rc && !out->has_size)
 		out->size = job->total;
+	out->has_size = true;
 	if (!rc)
 		rc = new_image_backing(cli, out, false, e);
 	if (!rc)
@@ -272,7 +273,7 @@ static int check_target(struct job *job, struct img *dst)
 	if (c->compress && !img_compress_unit(dst))
 		return fail(&job->e, ENOTSUP, "Compression not supported for "
 			    "this file format");
-	if (c->target_is_zero && (c->out.backing || img_backing(dst)))
+	if (c->target_is_zero && c->out.backing)
 		return fail(&job->e, EINVAL, "Cannot use --target-is-zero when "
 			    "the destination image has a backing file");
 	return check_bitmaps(job);

@@ -60,10 +60,29 @@ static char *full_name(const char *image, const char *backing)
 	return str_printf("%.*s%s", (int)(slash - image) + 1, image, backing);
 }
 
+/* Raw on top of another format shows what that says, as in qemu-img. */
+static int ask(struct img *img, struct img_info *info, struct err *e)
+{
+	struct img_info below;
+	int rc = img_info(img, info, e);
+
+	if (rc || strcmp(img_format(img), "raw") || !img_below(img))
+		return rc;
+	rc = img_info(img_below(img), &below, e);
+	if (rc)
+		return rc;
+	info->cluster_size = below.cluster_size;
+	info->encrypted = below.encrypted;
+	info->dirty = below.dirty;
+	info->snapshots = below.snapshots;
+	json_decref(below.specific);
+	return 0;
+}
+
 static int describe(struct img *img, const char *shown,
 		    struct info_image *out, struct err *e)
 {
-	int rc = img_info(img, &out->info, e);
+	int rc = ask(img, &out->info, e);
 
 	if (rc)
 		return rc;

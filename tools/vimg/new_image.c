@@ -74,7 +74,7 @@ static int add_option(struct new_image *n, const struct img_option *known,
 				    "number", known->name);
 		snprintf(number, sizeof(number), "%" PRIu64, size);
 		value = number;
-	} else if (!strcmp(known->type, "bool") && strcmp(value, "on") &&
+	} else if (!strncmp(known->type, "bool", 4) && strcmp(value, "on") &&
 		   strcmp(value, "off")) {
 		return fail(e, EINVAL, "Parameter '%s' expects 'on' or 'off'",
 			    known->name);
