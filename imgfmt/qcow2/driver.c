@@ -15,7 +15,8 @@ static int probe(const uint8_t *head, size_t head_len, uint64_t file_size)
 	if (head_len < 8 || get_be32(head) != QCOW2_MAGIC)
 		return 0;
 	version = get_be32(head + 4);
-	return version == 2 || version == 3 ? 100 : 0;
+	/* A later version is still no raw disk: open() refuses it by number. */
+	return version >= 2 ? 100 : 0;
 }
 
 /* What the header forbids for this way of opening. */
