@@ -2,7 +2,11 @@
 /* lock.c - image locks, among ourselves and against a running qemu-io. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -192,6 +196,39 @@ static void test_qemu_against_us(void)
 	CHECK_OK(img_close(img, &e));
 }
 
+/* On a file system without such locks we go on without.  The child's kernel
+ * says that it has none.
+ */
+static void test_no_locks(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fcntl, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_OFD_SETLK, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { 6, code };
+	struct img *img;
+	int status;
+	pid_t pid;
+
+	CHECK_OK(img_file_open(raw, IMG_WRITE, &img, &e));
+	pid = fork();
+	if (!pid) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+		    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
+			_exit(0);
+		_exit(try_open(raw, IMG_WRITE) ? 1 : 0);
+	}
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+	CHECK(WIFEXITED(status) && !WEXITSTATUS(status));
+	CHECK_OK(img_close(img, &e));
+}
+
 int main(void)
 {
 	bool have_qemu;
@@ -202,6 +239,7 @@ int main(void)
 			    "2>/dev/null && command -v qemu-io >/dev/null");
 	CHECK(!system("truncate -s 1M l.raw"));
 	test_ours();
+	test_no_locks();
 	if (have_qemu) {
 		test_against_qemu();
 		test_qemu_against_us();
