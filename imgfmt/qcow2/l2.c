@@ -228,6 +228,9 @@ static void describe(const struct qcow2 *s, const struct qcow2_slot *slot,
 			end++;
 		run->len = (uint64_t)end * s->sub_size - in;
 	}
+	run->has_host = run->kind != QCOW2_KIND_COMPRESSED &&
+			(run->kind == QCOW2_KIND_DATA ||
+			 slot->entry & QCOW2_OFFSET_MASK);
 	run->in_place = run->kind == QCOW2_KIND_DATA &&
 			slot->entry & QCOW2_COPIED;
 }
@@ -235,12 +238,11 @@ static void describe(const struct qcow2 *s, const struct qcow2_slot *slot,
 /* Add `next`, which follows on `run`, if it goes on in the same way. */
 static bool merge(struct qcow2_run *run, const struct qcow2_run *next)
 {
-	if (run->kind != next->kind || run->kind == QCOW2_KIND_COMPRESSED)
+	if (run->kind != next->kind || run->kind == QCOW2_KIND_COMPRESSED ||
+	    run->has_host != next->has_host)
 		return false;
-	if ((run->kind == QCOW2_KIND_DATA ||
-	     run->kind == QCOW2_KIND_ZERO_ALLOC) &&
-	    (run->host + run->len != next->host ||
-	     run->in_place != next->in_place))
+	if (run->has_host && (run->host + run->len != next->host ||
+			      run->in_place != next->in_place))
 		return false;
 	run->len += next->len;
 	return true;
@@ -283,8 +285,9 @@ static int lookup_unit(struct qcow2 *s, uint64_t guest, uint64_t len,
 				return rc;
 			describe(s, &slot, pos, &next);
 		} else {
-			next.kind = QCOW2_KIND_HOLE;
-			next.len = end - pos;
+			next = (struct qcow2_run){
+				.kind = QCOW2_KIND_HOLE, .len = end - pos,
+			};
 		}
 		if (run->len)
 			*more = merge(run, &next);

@@ -5,6 +5,9 @@
 
 #include "state.h"
 
+/* The lock is not held for longer than this many bytes' entries. */
+#define MAX_COMPRESSED_EXTENT (64u << 20)
+
 static int lookup(struct qcow2 *s, uint64_t offset, uint64_t len,
 		  struct qcow2_run *run)
 {
@@ -22,8 +25,14 @@ static int lookup(struct qcow2 *s, uint64_t offset, uint64_t len,
 static int read_host(struct qcow2 *s, uint8_t *buf, uint64_t len,
 		     uint64_t host)
 {
-	uint64_t file_len = img_length(s->data), have;
+	uint64_t file_len = atomic_load_explicit(&s->data_len,
+						 memory_order_relaxed);
+	uint64_t have;
 
+	if (in_range(host, len, file_len))
+		return img_read(s->data, buf, (size_t)len, host);
+	file_len = img_length(s->data);
+	atomic_store_explicit(&s->data_len, file_len, memory_order_relaxed);
 	if (in_range(host, len, file_len))
 		return img_read(s->data, buf, (size_t)len, host);
 	if (!s->h.external_data) {
@@ -105,6 +114,65 @@ int qcow2_read_guest(struct qcow2 *s, void *buf, size_t len, uint64_t offset)
 	return have ? read_range(s, buf, have, offset, true) : 0;
 }
 
+/* Is the file much smaller on the host than it is long?  Then it is likely that
+ * clusters were given places without being written, and worth asking the file.
+ */
+static bool is_sparse(struct qcow2 *s)
+{
+	int known = atomic_load_explicit(&s->sparse, memory_order_relaxed);
+	uint64_t used, n;
+
+	if (known)
+		return known > 0;
+	n = div_round_up(img_length(s->file), s->h.cluster_size);
+	known = -1;
+	if (!img_host_usage(s->file, &used)) {
+		used /= s->h.cluster_size;
+		known = n >= max_u64(used + 2, used + used / 9) ? 1 : -1;
+	}
+	atomic_store_explicit(&s->sparse, known, memory_order_relaxed);
+	return known > 0;
+}
+
+/* A hole in the file, or what is beyond its end, reads as zeroes. */
+static int map_data(struct qcow2 *s, uint64_t host, struct img_extent *ext)
+{
+	struct img_extent below;
+	int rc;
+
+	img_locate(s->data, host, ext);
+	if (s->h.external_data || !is_sparse(s) ||
+	    !in_range(host, ext->len, img_length(s->file)))
+		return 0;
+	rc = img_map(s->file, host, ext->len, &below);
+	if (rc)
+		return rc;
+	ext->len = below.len;
+	if (below.flags & IMG_EXT_ZERO)
+		ext->flags |= IMG_EXT_ZERO;
+	return 0;
+}
+
+/* Compressed clusters that follow each other are one extent. */
+static int map_compressed(struct qcow2 *s, uint64_t len, struct img_extent *ext)
+{
+	struct qcow2_run run = { 0 };
+	int rc = 0;
+
+	ext->flags = IMG_EXT_COMPRESSED;
+	pthread_mutex_lock(&s->lock);
+	while (!rc && ext->len < len && ext->len < MAX_COMPRESSED_EXTENT) {
+		rc = qcow2_lookup(s, ext->offset + ext->len, len - ext->len,
+				  &run);
+		if (rc || run.kind != QCOW2_KIND_COMPRESSED)
+			break;
+		ext->len += run.len;
+	}
+	pthread_mutex_unlock(&s->lock);
+	/* The next call meets the error. */
+	return 0;
+}
+
 int qcow2_map(struct img *img, uint64_t offset, uint64_t len,
 	      struct img_extent *ext)
 {
@@ -115,30 +183,17 @@ int qcow2_map(struct img *img, uint64_t offset, uint64_t len,
 	if (rc)
 		return rc;
 	ext->len = run.len;
-	switch (run.kind) {
-	case QCOW2_KIND_HOLE:
-		ext->flags = IMG_EXT_HOLE;
-		return 0;
-	case QCOW2_KIND_ZERO:
-		ext->flags = IMG_EXT_ZERO;
-		return 0;
-	case QCOW2_KIND_COMPRESSED:
-		ext->flags = IMG_EXT_COMPRESSED;
-		return 0;
-	case QCOW2_KIND_ZERO_ALLOC:
-		ext->flags = IMG_EXT_ZERO;
-		break;
-	case QCOW2_KIND_DATA:
-		break;
-	}
-	if (!s->data)
-		return 0;
-	img_locate(s->data, run.host, ext);
-	/* The cluster is kept, but its bytes are not what is read: say where
+	if (run.kind == QCOW2_KIND_COMPRESSED)
+		return map_compressed(s, len, ext);
+	if (run.kind == QCOW2_KIND_DATA)
+		return s->data ? map_data(s, run.host, ext) : 0;
+	ext->flags = run.kind == QCOW2_KIND_HOLE ? IMG_EXT_HOLE : IMG_EXT_ZERO;
+	/* A cluster may be kept, but its bytes are not what is read: say where
 	 * it lies, and that it is not to be read there.
 	 */
-	if (run.kind == QCOW2_KIND_ZERO_ALLOC)
-		ext->fd = -1;
+	if (run.has_host && s->data)
+		img_locate(s->data, run.host, ext);
+	ext->fd = -1;
 	return 0;
 }
 

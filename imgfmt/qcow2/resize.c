@@ -202,6 +202,7 @@ static int cut_file(struct qcow2 *s)
 	}
 	if (rc || n << s->h.cluster_bits >= len)
 		return rc;
+	atomic_store(&s->data_len, 0);
 	return img_truncate(s->file, n << s->h.cluster_bits, NULL);
 }
 

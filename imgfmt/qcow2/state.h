@@ -94,13 +94,14 @@ struct qcow2 {
 	bool compressed_tail;		/* the file may end inside a sector */
 	uint8_t *filter[2];		/* where tables are; guard.c */
 	uint64_t filter_mask;
-	uint64_t file_len;		/* known to be at least this */
 
 	bool started;			/* written to since it was opened */
 	bool broken;			/* marked corrupt: no more writing */
 	unsigned break_invariant;	/* for the power-cut test; flush.c */
 
 	_Atomic uint64_t unflushed;	/* bytes of data */
+	_Atomic uint64_t data_len;	/* s->data is at least this long */
+	_Atomic int sparse;		/* is the file: 1 yes, -1 no, 0 unknown */
 	struct qcow2_snapshot *snapshots;
 	uint64_t snapshot_table_len;
 };
@@ -204,7 +205,8 @@ static inline bool qcow2_owns(const struct qcow2 *s, uint64_t entry)
 struct qcow2_run {
 	enum qcow2_kind kind;
 	uint64_t len;			/* bytes, at most what was asked for */
-	uint64_t host;			/* DATA, ZERO_ALLOC: of the first byte */
+	bool has_host;			/* a host cluster is kept for it */
+	uint64_t host;			/* then: of the first byte */
 	uint64_t entry;			/* COMPRESSED: one cluster only */
 	bool in_place;			/* DATA that may be overwritten */
 };

@@ -88,7 +88,11 @@ static int look(struct img *img, uint64_t start, uint64_t len,
 		.zero = ext.flags & IMG_EXT_ZERO,
 		.compressed = ext.flags & IMG_EXT_COMPRESSED,
 		.present = !(ext.flags & IMG_EXT_HOLE),
-		.data = !(ext.flags & (IMG_EXT_ZERO | IMG_EXT_HOLE)),
+		/* Zeroes that have a place are those of a preallocated cluster
+		 * that nobody has written.
+		 */
+		.data = !(ext.flags & IMG_EXT_HOLE) &&
+			(!(ext.flags & IMG_EXT_ZERO) || ext.fd >= 0),
 		.has_offset = ext.fd >= 0 || ext.fd_name, .offset =
 			ext.fd_offset,
 	};
@@ -104,8 +108,6 @@ static int look(struct img *img, uint64_t start, uint64_t len,
 			ext.fd_name = img_name(layer);
 		}
 	}
-	if (!out->present)
-		out->has_offset = false;
 	if (!out->has_offset)
 		return 0;
 	out->file = strdup(ext.fd_name ? ext.fd_name : "");
@@ -145,7 +147,7 @@ static int print(const struct cli *cli, const struct entry *e, bool first)
 		print_json(e, first);
 		return 0;
 	}
-	if (!e->data)
+	if (!e->data || e->zero)
 		return 0;
 	if (!e->has_offset) {
 		cli_error(cli, "File contains external, encrypted or "
