@@ -337,7 +337,7 @@ int qcow2_create(struct img *below, const struct img_create_args *args,
 	if (!rc)
 		rc = img_stack(below, &open, &img, e);
 	if (!rc) {
-		rc = qcow2_grow(img->state, n.h.size, n.prealloc, e);
+		rc = qcow2_grow(img->state, n.h.size, true, n.prealloc, e);
 		close_rc = img_close_layer(img, rc ? NULL : e);
 		if (!rc)
 			rc = close_rc;

@@ -25,11 +25,12 @@ int qcow2_new_parse(const struct img_create_args *args, struct qcow2_new *n,
 
 struct qcow2;
 
-/* Make the image `size` bytes, at least as large as it is: L1, preallocation,
- * header.  What shows in the added part is up to the caller.
+/* Make the image `size` bytes, at least as large as it is: L1, header,
+ * preallocation.  The added part shows zeroes, or if the image is `new`, what
+ * the backing file has there.
  */
-int qcow2_grow(struct qcow2 *s, uint64_t size, enum qcow2_prealloc mode,
-	       struct err *e);
+int qcow2_grow(struct qcow2 *s, uint64_t size, bool new,
+	       enum qcow2_prealloc mode, struct err *e);
 /* Give [start, end), whole clusters, host clusters. */
 int qcow2_preallocate(struct qcow2 *s, uint64_t start, uint64_t end,
 		      enum qcow2_prealloc mode);

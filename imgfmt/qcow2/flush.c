@@ -20,7 +20,8 @@
  * A flush therefore writes in stages, with a barrier after each:
  *   a. refcount blocks, new L2 tables; the barrier covers the data, too
  *   b. the refcount table, and if it has moved, then its place in the header
- *   c. L2 tables that are in use, and L1
+ *   c. the place of L1 in the header if it has moved; L2 tables that are in
+ *      use, and L1
  *   d. in memory: freed clusters lose their references; their blocks are dirty
  *      until the next flush.
  *
@@ -127,6 +128,25 @@ static int write_l1(struct qcow2 *s)
 	return rc;
 }
 
+/* A moved L1, durable by now, replaces the one in the header. */
+static int write_l1_place(struct qcow2 *s)
+{
+	uint8_t place[12];
+	int rc;
+
+	if (!s->l1_moved)
+		return 0;
+	/* One sector holds both fields: they change together. */
+	put_be32(place, s->h.l1_size);
+	put_be64(place + 4, s->h.l1_offset);
+	rc = img_write(s->file, place, sizeof(place), QCOW2_H_L1_SIZE);
+	if (!rc)
+		rc = img_flush(s->file);
+	if (!rc)
+		s->l1_moved = false;
+	return rc;
+}
+
 static int flush_data(struct qcow2 *s)
 {
 	int rc = 0;
@@ -152,8 +172,10 @@ static int stage_a(struct qcow2 *s)
 
 static int stage_c(struct qcow2 *s)
 {
-	int rc = write_l1(s);
+	int rc = write_l1_place(s);
 
+	if (!rc)
+		rc = write_l1(s);
 	if (!rc && !keeps(s, 2))
 		rc = img_flush(s->file);
 	if (!rc)
@@ -173,7 +195,7 @@ static int stage_c(struct qcow2 *s)
 static bool anything_dirty(const struct qcow2 *s)
 {
 	return s->l2.n_dirty || s->blocks.n_dirty || s->l1_any_dirty ||
-	       s->reftable_lo < s->reftable_hi || s->n_freed;
+	       s->l1_moved || s->reftable_lo < s->reftable_hi || s->n_freed;
 }
 
 int qcow2_flush_locked(struct qcow2 *s)
@@ -185,7 +207,7 @@ int qcow2_flush_locked(struct qcow2 *s)
 	rc = stage_a(s);
 	if (!rc)
 		rc = write_reftable(s);
-	if (!rc && (s->l2.n_dirty || s->l1_any_dirty))
+	if (!rc && (s->l2.n_dirty || s->l1_any_dirty || s->l1_moved))
 		rc = stage_c(s);
 	if (rc)
 		return rc;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* resize.c - changing the virtual size.
  *
- * Growing: the new L1 is durable with its refcounts before one write of the
- * header changes size, L1 size and L1 place together; the old L1 is freed after
- * that.  Shrinking: what lies beyond is dropped before the size changes, so that
- * growing again cannot bring it back.
+ * Growing: a longer L1 takes the old one's place by a flush, and what is going
+ * to show is made zero, durably, before the size in the header changes.
+ * Shrinking: what lies beyond is dropped before the size changes, so that growing
+ * again cannot bring it back.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,18 +15,21 @@
 #include "imgfmt/base/buf.h"
 #include "state.h"
 
-/* Size, encryption, L1 size and L1 offset stand together in one sector. */
-static int write_size(struct qcow2 *s)
+/* In memory it changes only if it has in the file. */
+static int write_size(struct qcow2 *s, uint64_t size)
 {
-	uint8_t fields[24];
+	uint8_t field[8];
 	int rc;
 
-	put_be64(fields, s->h.size);
-	put_be32(fields + 8, s->h.crypt_method);
-	put_be32(fields + 12, s->h.l1_size);
-	put_be64(fields + 16, s->h.l1_offset);
-	rc = img_write(s->file, fields, sizeof(fields), QCOW2_H_SIZE);
-	return rc ? rc : img_flush(s->file);
+	put_be64(field, size);
+	rc = img_write(s->file, field, sizeof(field), QCOW2_H_SIZE);
+	if (!rc)
+		rc = img_flush(s->file);
+	if (rc)
+		return rc;
+	s->h.size = size;
+	qcow2_header_derive(&s->h);
+	return 0;
 }
 
 static int write_new_l1(struct qcow2 *s, uint64_t host, uint64_t n_clusters,
@@ -47,7 +50,7 @@ static int write_new_l1(struct qcow2 *s, uint64_t host, uint64_t n_clusters,
 	return rc;
 }
 
-/* A longer L1 in memory and in new clusters, not yet in the header. */
+/* A longer L1 in new clusters; flush.c puts it into the header. */
 static int move_l1(struct qcow2 *s, uint32_t n)
 {
 	uint64_t n_clusters = div_round_up((uint64_t)n * 8, s->h.cluster_size);
@@ -59,15 +62,12 @@ static int move_l1(struct qcow2 *s, uint32_t n)
 	uint64_t cluster;
 	int rc;
 
-	rc = l1 && dirty ? qcow2_flush_locked(s) : -ENOMEM;
-	if (!rc)
-		rc = qcow2_alloc_run(s, n_clusters, &cluster);
+	rc = l1 && dirty ? qcow2_alloc_run(s, n_clusters, &cluster) : -ENOMEM;
 	if (rc)
 		goto fail;
-	memcpy(l1, s->l1, s->l1_size * sizeof(*l1));
+	if (s->l1_size)
+		memcpy(l1, s->l1, s->l1_size * sizeof(*l1));
 	rc = write_new_l1(s, cluster << s->h.cluster_bits, n_clusters, l1, n);
-	if (!rc)
-		rc = qcow2_flush_locked(s);
 	if (!rc && n_old)
 		rc = qcow2_free(s, old, n_old, false);
 	if (rc) {
@@ -78,6 +78,8 @@ static int move_l1(struct qcow2 *s, uint32_t n)
 	free(s->l1_dirty);
 	s->l1 = l1;
 	s->l1_dirty = dirty;
+	s->l1_any_dirty = false;
+	s->l1_moved = true;
 	s->l1_size = s->h.l1_size = n;
 	s->h.l1_offset = cluster << s->h.cluster_bits;
 	return 0;
@@ -88,7 +90,8 @@ fail:
 	return rc;
 }
 
-static int grow_locked(struct qcow2 *s, uint64_t size, struct err *e)
+/* An L1 that is long enough. */
+static int grow_l1(struct qcow2 *s, uint64_t size, struct err *e)
 {
 	struct qcow2_header new = s->h;
 	int rc;
@@ -98,22 +101,60 @@ static int grow_locked(struct qcow2 *s, uint64_t size, struct err *e)
 	if ((uint64_t)new.l1_needed * 8 > QCOW2_MAX_L1_LEN)
 		return fail(e, EFBIG, "The image size is too large for file "
 			    "format 'qcow2' (try using a larger cluster size)");
+	pthread_mutex_lock(&s->lock);
 	rc = qcow2_start_writing(s);
 	/* There is an L1 even where the size is 0: old programs want one. */
 	if (!new.l1_needed)
 		new.l1_needed = 1;
 	if (!rc && new.l1_needed > s->l1_size)
 		rc = move_l1(s, new.l1_needed);
-	if (rc)
-		return fail_rc(e, rc, "Failed to grow the L1 table");
-	s->h.size = size;
-	qcow2_header_derive(&s->h);
-	rc = write_size(s);
-	return rc ? fail_rc(e, rc, "Failed to update the image size") : 0;
+	if (!rc)
+		rc = qcow2_flush_locked(s);
+	pthread_mutex_unlock(&s->lock);
+	return rc ? fail_rc(e, rc, "Failed to grow the L1 table") : 0;
 }
 
-int qcow2_grow(struct qcow2 *s, uint64_t size, enum qcow2_prealloc mode,
-	       struct err *e)
+/* What is going to show in [old, size) has to be zeroes: the rest of the last
+ * cluster may hold something, and a longer backing file would come through.
+ */
+static int blank(struct qcow2 *s, uint64_t old, uint64_t size)
+{
+	uint64_t end = min_u64(size, round_up(old, s->h.cluster_size));
+
+	if (s->img->backing)
+		end = max_u64(end, min_u64(size, s->img->backing->size));
+	else if (s->h.backing_name)
+		end = size;
+	return old < end ? img_zero(s->img, end - old, old, 0) : 0;
+}
+
+static int grow_guest(struct qcow2 *s, uint64_t size, bool new, struct err *e)
+{
+	uint64_t old = s->img->size;
+	int rc = 0;
+
+	s->img->size = size;
+	if (!new)
+		rc = blank(s, old, size);
+	if (rc) {
+		fail_rc(e, rc, "Failed to zero out the new area");
+		goto out;
+	}
+	pthread_mutex_lock(&s->lock);
+	rc = qcow2_flush_locked(s);
+	if (!rc)
+		rc = write_size(s, size);
+	pthread_mutex_unlock(&s->lock);
+	if (rc)
+		fail_rc(e, rc, "Failed to update the image size");
+out:
+	if (rc)
+		s->img->size = old;
+	return rc;
+}
+
+int qcow2_grow(struct qcow2 *s, uint64_t size, bool new,
+	       enum qcow2_prealloc mode, struct err *e)
 {
 	uint64_t old = round_up(s->h.size, s->h.cluster_size);
 	int rc;
@@ -127,14 +168,11 @@ int qcow2_grow(struct qcow2 *s, uint64_t size, enum qcow2_prealloc mode,
 			return fail_prefix(e, rc, "data file of %s",
 					   s->img->name);
 	}
-	pthread_mutex_lock(&s->lock);
-	rc = grow_locked(s, size, e);
-	pthread_mutex_unlock(&s->lock);
-	if (rc)
+	rc = grow_l1(s, size, e);
+	if (!rc)
+		rc = grow_guest(s, size, new, e);
+	if (rc || mode == QCOW2_PREALLOC_OFF)
 		return rc;
-	s->img->size = size;
-	if (mode == QCOW2_PREALLOC_OFF)
-		return 0;
 	rc = qcow2_preallocate(s, old, round_up(size, s->h.cluster_size), mode);
 	return rc ? fail_rc(e, rc, "Could not preallocate the image") : 0;
 }
@@ -218,9 +256,7 @@ static int shrink_locked(struct qcow2 *s, uint64_t size)
 		rc = qcow2_flush_locked(s);
 	if (rc)
 		return rc;
-	s->h.size = size;
-	qcow2_header_derive(&s->h);
-	rc = write_size(s);
+	rc = write_size(s, size);
 	if (!rc)
 		rc = qcow2_flush_locked(s);
 	return rc ? rc : cut_file(s);
@@ -239,20 +275,6 @@ static int shrink(struct qcow2 *s, uint64_t size, struct err *e)
 	if (s->h.external_data)
 		rc = img_resize(s->data, size, NULL, e);
 	return rc;
-}
-
-/* What shows in [old, size) has to be zeroes: the rest of the last cluster may
- * hold something, and a longer backing file would come through.
- */
-static int blank(struct qcow2 *s, uint64_t old, uint64_t size)
-{
-	uint64_t end = min_u64(size, round_up(old, s->h.cluster_size));
-
-	if (s->img->backing)
-		end = max_u64(end, min_u64(size, s->img->backing->size));
-	else if (s->h.backing_name)
-		end = size;
-	return old < end ? img_zero(s->img, end - old, old, 0) : 0;
 }
 
 int qcow2_resize(struct img *img, uint64_t size, const char *preallocation,
@@ -280,15 +302,5 @@ int qcow2_resize(struct img *img, uint64_t size, const char *preallocation,
 		return shrink(s, size, e);
 	if (size == old)
 		return 0;
-	rc = qcow2_grow(s, size, QCOW2_PREALLOC_OFF, e);
-	if (rc)
-		return rc;
-	rc = blank(s, old, size);
-	if (rc)
-		return fail_rc(e, rc, "Failed to zero out the new area");
-	if (mode == QCOW2_PREALLOC_OFF)
-		return 0;
-	rc = qcow2_preallocate(s, round_up(old, s->h.cluster_size),
-			       round_up(size, s->h.cluster_size), mode);
-	return rc ? fail_rc(e, rc, "Could not preallocate the new area") : 0;
+	return qcow2_grow(s, size, false, mode, e);
 }

@@ -76,6 +76,8 @@ struct qcow2 {
 	uint32_t l1_size;		/* entries */
 	uint8_t *l1_dirty;		/* one byte for 64 entries */
 	bool l1_any_dirty;
+	bool l1_moved;			/* h.l1_offset is not yet in the file's
+					 * header */
 
 	uint64_t *reftable;
 	uint64_t reftable_size;		/* entries */
