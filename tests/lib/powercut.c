@@ -32,11 +32,13 @@ struct sector {
 struct run {
 	const struct powercut *p;
 	uint64_t random, writes, cut;
-	struct sector *sectors;
-	uint64_t n_sectors;
-	uint8_t *buf;
-	struct img *disk;	/* the fault layer */
-	struct img *img;	/* on top of it */
+	struct sector *sectors;	/* max_sectors */
+	uint64_t n_sectors, max_sectors;
+	uint64_t *sizes;	/* that a cut may bring back, sectors */
+	size_t n_sizes, sizes_cap;
+	uint8_t *buf;		/* 2 * MAX_LEN */
+	struct img *disk, *second;	/* fault layers; there may be no second */
+	struct img *img;	/* on top of disk */
 	const char *why;	/* what is wrong, NULL: nothing so far */
 	uint64_t where;
 	struct err e;
@@ -88,8 +90,9 @@ static void may_become(struct sector *s, uint64_t version)
 
 static void settle(struct run *r)
 {
-	for (uint64_t i = 0; i < r->n_sectors; i++)
+	for (uint64_t i = 0; i < r->max_sectors; i++)
 		r->sectors[i].n = 0;
+	r->n_sizes = 0;
 }
 
 /* Does it hold a version that it may hold?  Then that is what it holds. */
@@ -107,6 +110,24 @@ static bool accept(struct run *r, const uint8_t *p, uint64_t sector)
 	return false;
 }
 
+/* The size that a cut has left; what lies beyond it is gone. */
+static bool accept_size(struct run *r, struct img *img)
+{
+	uint64_t n = img_size(img) / SECTOR;
+	bool known = n == r->n_sectors;
+
+	for (size_t i = 0; i < r->n_sizes; i++)
+		known = known || r->sizes[i] == n;
+	if (!known)
+		return wrong(r, "has a size that it never had", img_size(img));
+	r->n_sectors = n;
+	for (; n < r->max_sectors; n++) {
+		r->sectors[n].now = ZEROES;
+		r->sectors[n].n = 0;
+	}
+	return true;
+}
+
 /* Read all.  After a cut each sector must be acceptable, and is known from here
  * on; while the power is on it must hold what was written last.
  */
@@ -114,6 +135,8 @@ static bool verify(struct run *r, struct img *img, bool after_cut)
 {
 	uint64_t step = MAX_LEN / SECTOR;
 
+	if (after_cut && !accept_size(r, img))
+		return false;
 	for (uint64_t i = 0; i < r->n_sectors; i += step) {
 		uint64_t n = min_u64(step, r->n_sectors - i);
 
@@ -195,6 +218,56 @@ static int do_discard(struct run *r)
 	return rc;
 }
 
+/* A unit that is there already stays as it is. */
+static int do_compressed(struct run *r)
+{
+	uint64_t unit = img_compress_unit(r->img) / SECTOR, version;
+	uint64_t at = below(r, r->n_sectors) / unit * unit;
+	uint64_t n = min_u64(unit, r->n_sectors - at);
+	struct img_codec *codec;
+	size_t len = 0;
+	int rc;
+
+	version = ++r->writes;
+	for (uint64_t i = 0; i < n; i++)
+		make_sector(r, r->buf + i * SECTOR, version, at + i);
+	rc = img_codec_new(r->img, 0, &codec, &r->e);
+	if (rc)
+		return rc;
+	rc = img_compress(codec, r->buf, (size_t)n * SECTOR, r->buf + MAX_LEN,
+			  &len);
+	img_codec_free(codec);
+	if (rc || !len)
+		return rc;
+	rc = img_write_compressed(r->img, r->buf + MAX_LEN, len, at * SECTOR);
+	if (rc == -EEXIST)
+		return 0;
+	for (uint64_t i = 0; i < n; i++)
+		may_become(&r->sectors[at + i], version);
+	return rc;
+}
+
+/* What is dropped may already show nothing, or what lies behind, while the size
+ * is still the old one.
+ */
+static int do_resize(struct run *r)
+{
+	uint64_t n = 1 + below(r, r->max_sectors), old = r->n_sectors;
+	int rc;
+
+	CHECK(!array_grow(&r->sizes, &r->sizes_cap, r->n_sizes + 1,
+			  sizeof(*r->sizes)));
+	r->sizes[r->n_sizes++] = old;
+	rc = img_resize(r->img, n * SECTOR, NULL, &r->e);
+	if (r->p->initial)
+		for (uint64_t i = min_u64(n, old); i < max_u64(n, old); i++)
+			may_become(&r->sectors[i], INITIAL);
+	for (uint64_t i = min_u64(n, old); i < r->max_sectors; i++)
+		may_become(&r->sectors[i], ZEROES);
+	r->n_sectors = n;
+	return rc;
+}
+
 static int do_flush(struct run *r)
 {
 	int rc = img_flush(r->img);
@@ -204,27 +277,40 @@ static int do_flush(struct run *r)
 	return rc;
 }
 
+static uint64_t failures(struct run *r)
+{
+	return fault_failures(r->disk) +
+	       (r->second ? fault_failures(r->second) : 0);
+}
+
 /* Work until the planned failure; without one, for a while. */
 static void work(struct run *r)
 {
+	bool compressed = r->p->compressed && img_compress_unit(r->img) &&
+			  img_compress_unit(r->img) <= MAX_LEN;
+
 	uint64_t steps = 1 + below(r, 30);
 	int rc = 0;
 
 	for (uint64_t i = 0; i < steps && !rc && !r->why; i++) {
 		uint64_t kind = below(r, 100);
 
-		if (kind < 60)
+		if (kind < 50)
 			rc = do_write(r);
+		else if (kind < 60)
+			rc = compressed ? do_compressed(r) : do_write(r);
 		else if (kind < 75)
 			rc = do_zero(r);
-		else if (kind < 85 && !r->p->reads_back)
+		else if (kind < 85)
 			rc = do_discard(r);
-		else if (kind < 95)
+		else if (kind < 94)
 			rc = do_flush(r);
-		else if (!fault_failures(r->disk))
+		else if (kind < 97 && r->p->max_size)
+			rc = do_resize(r);
+		else if (!failures(r))
 			verify(r, r->img, false);
 	}
-	if (rc && !fault_failures(r->disk))
+	if (rc && !failures(r))
 		wrong(r, "a call failed without reason", (uint64_t)-rc);
 }
 
@@ -239,38 +325,78 @@ static void plan_failure(struct run *r)
 
 	if (below(r, 2))
 		plan.nth = 1 + below(r, 40);
+	if (r->second && below(r, 3) == 0) {
+		fault_set(r->second, &plan);
+		plan.nth = 0;
+	} else if (r->second) {
+		fault_set(r->second, &(struct fault_plan){ .nth = 0 });
+	}
 	fault_set(r->disk, &plan);
 }
 
-/* Open what a cut left and look at it; with `keep`, go on with it. */
-static bool look(struct run *r, struct img *mem, bool keep)
+static void tell_second(const struct run *r, struct img *second)
 {
-	struct img *disk = NULL, *img = NULL;
+	if (r->p->second)
+		r->p->second(r->p->arg, second);
+}
 
-	if (r->p->check && r->p->check(r->p->arg, mem, &r->e)) {
-		img_close(mem, NULL);
+/* What a cut has left of both disks. */
+struct after {
+	struct img *disk, *second;
+};
+
+static void drop_after(struct after *a)
+{
+	img_close(a->disk, NULL);
+	img_close(a->second, NULL);
+}
+
+/* Record anew. */
+static void power_on(struct run *r, struct after *a)
+{
+	struct img *disk;
+
+	CHECK_EQ(fault_new(a->disk, FAULT_RECORD, &disk, &r->e), 0);
+	a->disk = disk;
+	if (!a->second)
+		return;
+	CHECK_EQ(fault_new(a->second, FAULT_RECORD, &disk, &r->e), 0);
+	a->second = disk;
+}
+
+/* Open what a cut left and look at it; with `keep`, go on with it. */
+static bool look(struct run *r, struct after *a, bool keep)
+{
+	struct img *img = NULL;
+
+	tell_second(r, a->second);
+	if (r->p->check && r->p->check(r->p->arg, a->disk, &r->e)) {
+		drop_after(a);
 		return wrong(r, "fails its check", r->cut);
 	}
-	CHECK_EQ(fault_new(mem, FAULT_RECORD, &disk, &r->e), 0);
-	if (r->p->open(r->p->arg, disk, &img, &r->e)) {
-		img_close(disk, NULL);
+	power_on(r, a);
+	tell_second(r, a->second);
+	if (r->p->open(r->p->arg, a->disk, &img, &r->e)) {
+		drop_after(a);
 		return wrong(r, "does not open", r->cut);
 	}
 	if (verify(r, img, true) && keep) {
-		r->disk = disk;
+		r->disk = a->disk;
+		r->second = a->second;
 		r->img = img;
 		return true;
 	}
 	img_close(img, NULL);
+	img_close(a->second, NULL);
 	return !r->why;
 }
 
 static struct sector *copy_sectors(const struct run *r)
 {
-	struct sector *s = array_alloc(r->n_sectors, sizeof(*s));
+	struct sector *s = array_alloc(r->max_sectors, sizeof(*s));
 
 	CHECK(s);
-	for (uint64_t i = 0; i < r->n_sectors; i++) {
+	for (uint64_t i = 0; i < r->max_sectors; i++) {
 		const struct sector *from = &r->sectors[i];
 
 		s[i] = (struct sector){ .now = from->now };
@@ -286,7 +412,7 @@ static struct sector *copy_sectors(const struct run *r)
 
 static void free_sectors(struct run *r, struct sector *s)
 {
-	for (uint64_t i = 0; i < r->n_sectors; i++)
+	for (uint64_t i = 0; i < r->max_sectors; i++)
 		free(s[i].old);
 	free(s);
 }
@@ -294,25 +420,32 @@ static void free_sectors(struct run *r, struct sector *s)
 /* Several ways in which this moment could have ended; go on with the last. */
 static void cut(struct run *r)
 {
-	struct img *before = r->img;
-	struct img *mem[CUTS_A_STATE];
+	struct after after[CUTS_A_STATE] = { { NULL, NULL } };
+	uint64_t n_sectors = r->n_sectors;
 
-	for (int i = 0; i < CUTS_A_STATE; i++)
+	for (int i = 0; i < CUTS_A_STATE; i++) {
 		CHECK_EQ(fault_power_cut(r->disk, fault_random(&r->random),
-					 &mem[i], &r->e), 0);
-	img_close(before, NULL);
-	r->img = r->disk = NULL;
+					 &after[i].disk, &r->e), 0);
+		if (r->second)
+			CHECK_EQ(fault_power_cut(r->second,
+					fault_random(&r->random),
+					&after[i].second, &r->e), 0);
+	}
+	img_close(r->img, NULL);
+	img_close(r->second, NULL);
+	r->img = r->disk = r->second = NULL;
 	for (int i = 0; i < CUTS_A_STATE; i++) {
 		bool last = i == CUTS_A_STATE - 1;
 		struct sector *saved = last ? NULL : copy_sectors(r);
 
 		if (r->why)
-			img_close(mem[i], NULL);
+			drop_after(&after[i]);
 		else
-			look(r, mem[i], last);
+			look(r, &after[i], last);
 		if (saved) {
 			free_sectors(r, r->sectors);
 			r->sectors = saved;
+			r->n_sectors = n_sectors;
 		}
 	}
 	settle(r);
@@ -320,12 +453,17 @@ static void cut(struct run *r)
 
 static void start(struct run *r)
 {
-	struct img *mem;
+	struct after a = { NULL, NULL };
 
-	CHECK_EQ(img_memory(0, &mem, &r->e), 0);
-	CHECK_EQ(fault_new(mem, FAULT_RECORD, &r->disk, &r->e), 0);
+	CHECK_EQ(img_memory(0, &a.disk, &r->e), 0);
+	if (r->p->second)
+		CHECK_EQ(img_memory(0, &a.second, &r->e), 0);
+	power_on(r, &a);
+	r->disk = a.disk;
+	r->second = a.second;
+	tell_second(r, r->second);
 	if (r->p->create(r->p->arg, r->disk, &r->e) ||
-	    img_flush(r->disk) ||
+	    img_flush(r->disk) || (r->second && img_flush(r->second)) ||
 	    r->p->open(r->p->arg, r->disk, &r->img, &r->e)) {
 		fprintf(stderr, "%s: cannot start: %s\n", r->p->what,
 			r->e.text);
@@ -347,9 +485,10 @@ static uint64_t run(const struct powercut *p, bool quiet)
 	uint64_t cuts = model_ops(p->cuts), found;
 	struct run r = { .p = p, .n_sectors = p->size / SECTOR };
 
+	r.max_sectors = max_u64(p->size, p->max_size) / SECTOR;
 	r.random = model_seed(p->what, p->seed);
-	r.sectors = array_alloc(r.n_sectors, sizeof(*r.sectors));
-	r.buf = malloc(MAX_LEN);
+	r.sectors = array_alloc(r.max_sectors, sizeof(*r.sectors));
+	r.buf = malloc(2 * MAX_LEN);
 	CHECK(r.sectors && r.buf);
 	for (uint64_t i = 0; i < r.n_sectors; i++)
 		r.sectors[i].now = p->initial ? INITIAL : ZEROES;
@@ -365,7 +504,9 @@ static uint64_t run(const struct powercut *p, bool quiet)
 	if (!quiet)
 		report(&r);
 	img_close(r.img, NULL);
+	img_close(r.second, NULL);
 	free_sectors(&r, r.sectors);
+	free(r.sizes);
 	free(r.buf);
 	return found;
 }

@@ -4,7 +4,7 @@
  *
  * After each cut the image must open, pass the caller's check, and hold in every
  * sector what was there at the last flush or something written to it since; and
- * what was flushed must all be there.  Each sector carries the number of the
+ * what was flushed must all be there.  Its size is one that it had since then.  Each sector carries the number of the
  * write that made it, so that it is known whether it is one of those.  The seed
  * is printed; SEED and OPS of the environment override, as in model.h.
  */
@@ -19,8 +19,8 @@ struct powercut {
 	uint64_t unit;		/* cluster or the like, bytes; 0: 4096 */
 	uint64_t cuts;		/* how often the power fails, unless OPS is set */
 	uint64_t seed;		/* unless SEED is set; 0: from the clock */
-	bool reads_back;	/* it has a backing file: a discard may bring
-				 * back what lies there, so do none */
+	uint64_t max_size;	/* resize at random up to this; 0: never */
+	bool compressed;	/* write compressed units, too */
 
 	/* Write a new image into `disk` (which has been flushed already when
 	 * this returns or not, as you like; it is flushed afterwards).
@@ -35,8 +35,14 @@ struct powercut {
 	 * the cut?  `disk` stays the caller's, and may be changed (repaired).
 	 */
 	int (*check)(void *arg, struct img *disk, struct err *e);
+	/* Set: there is a second disk, which loses power with the first, and
+	 * this is told which it is before each of the calls above.
+	 */
+	void (*second)(void *arg, struct img *disk);
 	void *arg;
-	/* Every sector of the image at the start, when it is not zeroes. */
+	/* What the image shows at the start, when it is not zeroes: its
+	 * backing file's content.  As long as the image may become.
+	 */
 	const uint8_t *initial;
 };
 
