@@ -137,6 +137,28 @@ static void random_geometry(uint64_t seed, uint64_t *random)
 	img_close(t.pristine, NULL);
 }
 
+/* Small clusters: many tables, and freed clusters are soon used again.  New L2
+ * tables are seldom, so an image of many is begun anew often.
+ */
+static struct powercut hard_plan(struct test *t, uint64_t seed,
+				 uint64_t *random)
+{
+	bool tables = t->broken == 2;
+	uint64_t max_size = tables ? MAX_SIZE : MAX_SIZE / 4;
+	struct qdisk_shape g;
+	struct powercut p;
+
+	qdisk_choose(&g, random, tables ? 9 : 12, max_size);
+	g.version = 3;
+	g.data_file = g.data_raw = false;
+	g.prealloc = "off";
+	qdisk_describe(&g);
+	qdisk_init(&t->q, &g, max_size, random);
+	p = plan(t, seed, max_size);
+	p.cuts = t->autoclear ? 5 : tables ? 10 : 50;
+	return p;
+}
+
 /* How many power cuts until it is found? */
 static uint64_t find_broken(unsigned invariant, uint64_t seed, uint64_t *random,
 			    uint64_t bound)
@@ -144,20 +166,12 @@ static uint64_t find_broken(unsigned invariant, uint64_t seed, uint64_t *random,
 	uint64_t cuts = 0, one;
 
 	while (cuts < bound) {
-		uint64_t max_size = MAX_SIZE / 4;
-		struct test t = { .broken = invariant };
-		struct powercut p;
-		struct qdisk_shape g;
+		struct test t = {
+			.broken = invariant, .autoclear = invariant == 5,
+		};
+		struct powercut p = hard_plan(&t, seed + cuts, random);
 
-		qdisk_choose(&g, random, 12, max_size);
-		g.version = 3;
-		g.data_file = g.data_raw = false;
-		g.prealloc = "off";
-		qdisk_describe(&g);
-		qdisk_init(&t.q, &g, max_size, random);
-		t.autoclear = invariant == 5;
-		p = plan(&t, seed + cuts, max_size);
-		p.cuts = min_u64(t.autoclear ? 5 : 50, bound - cuts);
+		p.cuts = min_u64(p.cuts, bound - cuts);
 		one = powercut_find(&p);
 		cuts += one ? one : p.cuts;
 		qdisk_fini(&t.q);
@@ -170,7 +184,7 @@ static uint64_t find_broken(unsigned invariant, uint64_t seed, uint64_t *random,
 
 static void find_all_broken(uint64_t seed, uint64_t *random)
 {
-	static const uint64_t bound = 400;
+	static const uint64_t bound = 2000;
 
 	for (unsigned i = 1; i <= 5; i++) {
 		uint64_t n = find_broken(i, seed, random, bound);
