@@ -21,8 +21,6 @@
 #define WINDOW (512u << 10)
 #define SECTOR 512u
 #define MAP_ASK (64u << 20)	/* see copy.c */
-/* What counts as allocation in a strict comparison. */
-#define STATUS_FLAGS (IMG_EXT_ZERO | IMG_EXT_HOLE)
 
 struct piece {
 	uint64_t offset, len;
@@ -45,38 +43,47 @@ struct compare {
 	atomic_uint_fast64_t done;
 };
 
-/* Both extents at `offset`, of one length; the rest of the shorter image is
- * zero.
- */
+/* What both maps say about the same bytes. */
+struct both {
+	uint64_t len;
+	struct img_extent ext[2];
+	bool to_end[2];		/* strict: the extent reaches the end of its image */
+};
+
+/* What lies at `offset`; the rest of the shorter image is zero. */
 static int map_both(struct compare *c, uint64_t offset, uint64_t len,
-		    struct img_extent ext[2], int *failed)
+		    struct both *b, int *failed)
 {
+	b->len = len;
 	for (int i = 0; i < 2; i++) {
-		uint64_t size = img_size(c->img[i]);
+		uint64_t size = img_size(c->img[i]), rest;
+		struct img_extent *ext = &b->ext[i];
 		int rc;
 
 		*failed = i;
 		if (offset >= size) {
-			ext[i] = (struct img_extent){
+			*ext = (struct img_extent){
 				.offset = offset, .len = len, .fd = -1,
 				.flags = IMG_EXT_ZERO | IMG_EXT_HOLE,
 			};
 			continue;
 		}
-		rc = img_map(c->img[i], offset, min_u64(len, size - offset),
-			     &ext[i]);
+		rest = size - offset;
+		rc = img_map(c->img[i], offset,
+			     c->args->strict ? rest : min_u64(len, rest), ext);
 		if (rc)
 			return rc;
-		if (!ext[i].len)
+		if (!ext->len)
 			return -EUCLEAN;
-		len = ext[i].len;
+		b->to_end[i] = ext->len == rest;
+		b->len = min_u64(b->len, ext->len);
 	}
-	ext[0].len = len;
 	return 0;
 }
 
-static bool same_place(const struct img_extent *a, const struct img_extent *b)
+static bool same_place(const struct img_extent ext[2])
 {
+	const struct img_extent *a = &ext[0], *b = &ext[1];
 	struct stat sa, sb;
 
 	return a->fd >= 0 && b->fd >= 0 && a->fd_offset == b->fd_offset &&
@@ -85,16 +92,31 @@ static bool same_place(const struct img_extent *a, const struct img_extent *b)
 	       S_ISREG(sa.st_mode);
 }
 
-static bool same_status(const struct compare *c, const struct img_extent ext[2])
+/* What a strict comparison compares, as qemu-img does: is it zero, compressed,
+ * the last of its image, does it have a place in a host file, is it allocated?
+ * A hole in a raw file has a place, and counts as allocated.
+ */
+static bool same_status(const struct compare *c, const struct both *b)
 {
-	return !c->args->strict ||
-	       (ext[0].flags & STATUS_FLAGS) == (ext[1].flags & STATUS_FLAGS);
+	const struct img_extent *ext = b->ext;
+	bool placed[2], hole[2];
+
+	if (!c->args->strict)
+		return true;
+	for (int i = 0; i < 2; i++) {
+		placed[i] = ext[i].fd >= 0 || ext[i].fd_offset;
+		hole[i] = ext[i].flags & IMG_EXT_HOLE && !placed[i];
+	}
+	return placed[0] == placed[1] && hole[0] == hole[1] &&
+	       b->to_end[0] == b->to_end[1] &&
+	       !((ext[0].flags ^ ext[1].flags) &
+		 (IMG_EXT_ZERO | IMG_EXT_COMPRESSED));
 }
 
 static bool equal_by_map(const struct img_extent ext[2])
 {
 	return (ext[0].flags & ext[1].flags & IMG_EXT_ZERO) ||
-	       same_place(&ext[0], &ext[1]);
+	       same_place(ext);
 }
 
 static int compare_next(void *ctx, unsigned slot, struct err *e)
@@ -103,7 +125,7 @@ static int compare_next(void *ctx, unsigned slot, struct err *e)
 	struct piece *p = &c->pieces[slot];
 	uint64_t rest = c->size - c->cursor;
 	uint64_t ask = min_u64(rest, c->map_ask);
-	struct img_extent ext[2];
+	struct both b;
 	int failed;
 
 	(void)e;
@@ -111,10 +133,10 @@ static int compare_next(void *ctx, unsigned slot, struct err *e)
 		return 0;
 	p->offset = c->cursor;
 	/* An error here comes again in the window, where it has its place. */
-	p->equal = !map_both(c, c->cursor, ask, ext, &failed) &&
-		   same_status(c, ext) && equal_by_map(ext);
+	p->equal = !map_both(c, c->cursor, ask, &b, &failed) &&
+		   same_status(c, &b) && equal_by_map(b.ext);
 	if (p->equal) {
-		p->len = ext[0].len;
+		p->len = b.len;
 		c->map_ask = p->len == ask && ask < UINT64_MAX / 2 ? 2 * ask :
 			MAP_ASK;
 	} else {
@@ -178,7 +200,7 @@ static int compare_process(void *ctx, struct pipeline *pl, unsigned worker,
 	struct compare *c = ctx;
 	struct piece *p = &c->pieces[slot];
 	uint64_t at, end = p->offset + p->len;
-	struct img_extent ext[2];
+	struct both b;
 	int stop = 0;
 
 	(void)worker;
@@ -186,27 +208,27 @@ static int compare_process(void *ctx, struct pipeline *pl, unsigned worker,
 	p->verdict = COMPARE_SAME;
 	p->rc = 0;
 	p->failed_map = false;
-	for (at = p->offset; at < end && !p->equal && !stop; at += ext[0].len) {
+	for (at = p->offset; at < end && !p->equal && !stop; at += b.len) {
 		int image, rc;
 
 		if (pipeline_stopped(pl))
 			break;
-		rc = map_both(c, at, end - at, ext, &image);
+		rc = map_both(c, at, end - at, &b, &image);
 		if (rc) {
 			p->failed_map = true;
 			failed_read(p, image, at, rc);
 			break;
 		}
-		if (!same_status(c, ext))
+		if (!same_status(c, &b))
 			stop = found(p, COMPARE_STATUS, at);
-		else if (equal_by_map(ext))
+		else if (equal_by_map(b.ext))
 			continue;
-		else if (ext[0].flags & IMG_EXT_ZERO)
-			stop = check_zero(c, p, 1, at, (size_t)ext[0].len);
-		else if (ext[1].flags & IMG_EXT_ZERO)
-			stop = check_zero(c, p, 0, at, (size_t)ext[0].len);
+		else if (b.ext[0].flags & IMG_EXT_ZERO)
+			stop = check_zero(c, p, 1, at, (size_t)b.len);
+		else if (b.ext[1].flags & IMG_EXT_ZERO)
+			stop = check_zero(c, p, 0, at, (size_t)b.len);
 		else
-			stop = check_data(c, p, at, (size_t)ext[0].len);
+			stop = check_data(c, p, at, (size_t)b.len);
 	}
 	return 0;
 }
