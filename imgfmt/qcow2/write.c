@@ -110,8 +110,12 @@ static int count_clusters(struct qcow2 *s, struct plan *p, uint64_t max)
 	return 0;
 }
 
+/* The L2 table comes first: made after the data, it would lie between this
+ * write's data and the next one's.
+ */
 static int reserve(struct qcow2 *s, struct plan *p)
 {
+	struct qcow2_slot slot;
 	uint64_t cluster, n;
 	int rc;
 
@@ -119,7 +123,9 @@ static int reserve(struct qcow2 *s, struct plan *p)
 		p->host = p->guest;
 		return 0;
 	}
-	rc = qcow2_alloc(s, p->n, &cluster, &n);
+	rc = qcow2_l2_find_writable(s, p->guest, &slot);
+	if (!rc)
+		rc = qcow2_alloc(s, p->n, &cluster, &n);
 	if (rc)
 		return rc;
 	p->host = cluster << s->h.cluster_bits;
