@@ -99,8 +99,7 @@ static int look(struct img *img, uint64_t start, uint64_t len,
 	if (layer && ext.depth && start >= img_size(layer)) {
 		out->depth--;
 		out->present = false;
-	}
-	if (layer && !strcmp(img_format(layer), "raw")) {
+	} else if (layer && !strcmp(img_format(layer), "raw")) {
 		out->present = true;
 		if (!out->has_offset) {
 			out->has_offset = true;
