@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* core.c - layers: making and ending them, and the data calls with what a driver
- * leaves out.
+/* core.c - layers: making and ending them, and the data calls with what a
+ * driver leaves out.
  *
  * Arguments are checked here once.  Locks: a driver without DRV_PARALLEL is
  * called with img->serial held; a layer's lock is taken before those of the
@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "driver.h"
 
-/* Zeroes are written from a buffer of this size where a driver has no zero(). */
+/* Zeroes are written from a buffer of this size if a driver has no zero(). */
 #define ZERO_CHUNK (256u << 10)
 
 int img_layer_new(const struct img_driver *drv, struct img *below,

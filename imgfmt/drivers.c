@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* drivers.c - the table of formats.  Where two formats claim a file equally, the
- * first one gets it.
+/* drivers.c - the table of formats.  Where two formats claim a file equally,
+ * the first one gets it.
  */
 #include "drivers.h"
 

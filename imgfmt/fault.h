@@ -13,8 +13,8 @@
  *	img_close(img, NULL);			(closes disk and mem too)
  *	... open what `after` holds and check it ...
  *
- * To cut in the midst of one call, plan a lasting failure first.  Data calls may
- * come from any thread; the functions here may be called beside them.
+ * To cut in the midst of one call, plan a lasting failure first.  Data calls
+ * may come from any thread; the functions here may be called beside them.
  */
 #ifndef IMGFMT_FAULT_H
 #define IMGFMT_FAULT_H
@@ -47,7 +47,7 @@ struct fault_plan {
 	int errnum;		/* how: EIO, ENOSPC, ... */
 	bool lasting;		/* and all after it */
 	bool torn;		/* a failed write leaves some of its sectors
-				 * written, a failed read fills half the buffer */
+				 * written, a failed read fills half a buffer */
 	uint64_t seed;		/* for what is torn */
 };
 
@@ -66,8 +66,8 @@ uint64_t fault_pending(struct img *img);
 /* What the disk may hold when the power fails now: a new memory layer.  Of the
  * changes since the last flush some are there and some are not, in units of 512
  * bytes; which ones, `seed` decides.  Each unit holds what it held at the flush
- * or after any later change to it, so that reordered writes are covered.  May be
- * called often, also with other seeds.
+ * or after any later change to it, so that reordered writes are covered.  May
+ * be called often, also with other seeds.
  */
 int fault_power_cut(struct img *img, uint64_t seed, struct img **out,
 		    struct err *e);

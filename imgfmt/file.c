@@ -3,8 +3,8 @@
  * map, flush.
  *
  * A regular file grows when a format writes beyond its end and reads as zeroes
- * there; a device has the size it has.  Data calls run in parallel; the locks in
- * struct file say what they exclude.
+ * there; a device has the size it has.  Data calls run in parallel; the locks
+ * in struct file say what they exclude.
  */
 #include "file.h"
 
@@ -367,7 +367,7 @@ int img_file_fd(int fd, const char *name, unsigned flags, struct img **out,
 	}
 	f = img->state;
 	pthread_mutex_init(&f->map_lock, NULL);
-	/* Otherwise a steady stream of writes would starve the excluding side. */
+	/* Or a steady stream of writes would starve the excluding side. */
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(&attr,
 			PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);

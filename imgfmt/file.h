@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* file.h - what the files of the host file layer share.  Internal to file*.c. */
+/* file.h - what the files of the host file layer share.  Internal to them. */
 #ifndef IMGFMT_FILE_H
 #define IMGFMT_FILE_H
 
@@ -31,7 +31,7 @@ struct file {
 	uint64_t data_start, data_end;
 };
 
-/* Whole transfers: 0 or -errno.  file_pread() zeroes what lies beyond the end. */
+/* Whole transfers: 0 or -errno.  file_pread() zeroes what is beyond the end. */
 int file_pread(int fd, void *buf, size_t len, uint64_t offset);
 int file_pwrite(int fd, const void *buf, size_t len, uint64_t offset);
 

@@ -119,7 +119,8 @@ static int bounce_read(const struct file *f, uint8_t *buf, size_t len,
 		size_t skip = (size_t)(offset & (f->align - 1));
 		size_t n = (size_t)min_u64(len, size - skip);
 
-		rc = direct_read(f, bounce, (size_t)round_up(skip + n, f->align),
+		rc = direct_read(f, bounce,
+				 (size_t)round_up(skip + n, f->align),
 				 offset - skip);
 		if (!rc)
 			memcpy(buf, bounce + skip, n);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* file_zero.c - zeroing and discarding ranges of host files and devices.
  *
- * What the host cannot do is answered with -ENOTSUP, and the core writes zeroes.
+ * What the host cannot do is answered with -ENOTSUP, and the core writes
+ * zeroes.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* lock.c - QEMU's lock bytes, as QEMU 7.2 takes them.
  *
- * A program has a shared lock on byte 100 + P for each permission P it uses, and
- * on byte 200 + P for each one it does not want others to use.  After taking its
- * own it tests the opposite bytes; so of two that come at once both may fail, but
- * never both succeed.  The bytes need not exist in the file.
+ * A program has a shared lock on byte 100 + P for each permission P it uses,
+ * and on byte 200 + P for each one it does not want others to use.  After
+ * taking its own it tests the opposite bytes; so of two that come at once both
+ * may fail, but never both succeed.  The bytes need not exist in the file.
  */
 #include "lock.h"
 

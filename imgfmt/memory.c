@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* memory.c - a bottom layer in memory: sparse, and it grows.
  *
- * Chunks stand in an array sorted by their place; what has none reads as zeroes.
- * Writing in ascending order appends; elsewhere it moves 16 bytes for each later
- * chunk, which for the sizes that fit in memory is less than filling the chunk.
+ * Chunks stand in an array sorted by their place; what has none reads as
+ * zeroes.  Writing in ascending order appends; elsewhere it moves 16 bytes for
+ * each later chunk, which for the sizes that fit in memory is less than filling
+ * the chunk.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -48,7 +49,9 @@ static uint8_t *lookup(const struct memory *m, uint64_t index)
 {
 	size_t i = find(m, index);
 
-	return i < m->n && m->chunks[i].index == index ? m->chunks[i].data : NULL;
+	if (i == m->n || m->chunks[i].index != index)
+		return NULL;
+	return m->chunks[i].data;
 }
 
 /* The chunk, made if it is not there; NULL when out of memory. */

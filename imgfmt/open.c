@@ -93,7 +93,8 @@ static int stack_one(struct img *below, const struct img_open_args *args,
 	rc = img_layer_new(drv, below, below->name, args->flags, &img, e);
 	if (rc)
 		return rc;
-	if (args->flags & IMG_WRITE && !drv->write && !(args->flags & IMG_REPAIR))
+	if (args->flags & IMG_WRITE && !(args->flags & IMG_REPAIR) &&
+	    !drv->write)
 		rc = fail(e, ENOTSUP, "a %s image can only be read", drv->name);
 	if (!rc)
 		rc = drv->open(img, args, e);
@@ -215,7 +216,7 @@ int img_stack(struct img *below, const struct img_open_args *args,
 	else if (!(args->flags & (IMG_NO_BACKING | IMG_NO_DATA)))
 		rc = open_chain(img, args, e);
 	if (rc) {
-		img_close_layer(img, NULL);	/* `below` is still the caller's */
+		img_close_layer(img, NULL);	/* `below` stays the caller's */
 		return rc;
 	}
 	*out = img;

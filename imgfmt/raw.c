@@ -224,7 +224,8 @@ static int raw_resize(struct img *img, uint64_t size, const char *preallocation,
 		return rc;
 	if (mode != PREALLOC_OFF && size < img->size)
 		return fail(e, EINVAL,
-			    "Preallocation can only be used for growing images");
+			    "Preallocation can only be used for growing "
+			    "images");
 	rc = set_length(img->below, size, mode, e);
 	if (rc)
 		return rc;

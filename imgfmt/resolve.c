@@ -49,7 +49,7 @@ static char *folder_of(const char *path)
 	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-/* `name` as it counts from the folder of `referrer`; NULL when out of memory. */
+/* `name` as it counts from the folder of `referrer`; NULL: out of memory. */
 static char *join(const char *referrer, const char *name)
 {
 	const char *slash = strrchr(referrer, '/');

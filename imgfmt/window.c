@@ -76,8 +76,8 @@ int img_window(struct img *below, uint64_t offset, uint64_t len,
 	int rc;
 
 	if (!in_range(offset, len, have))
-		return fail(e, ERANGE, "%s: a window of %llu bytes at %llu does "
-			    "not lie inside its %llu bytes", below->name,
+		return fail(e, ERANGE, "%s: a window of %llu bytes at %llu "
+			    "does not lie inside its %llu bytes", below->name,
 			    (unsigned long long)len, (unsigned long long)offset,
 			    (unsigned long long)have);
 	rc = img_layer_new(&img_window_driver, below, below->name, below->flags,

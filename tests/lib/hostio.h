@@ -14,7 +14,7 @@ struct hostio {
 	uint64_t fail_nth;	/* this call (from 1) fails; 0: none */
 	int errnum;		/* with this */
 	size_t most;		/* one pread or pwrite moves no more; 0: all */
-	unsigned interrupt;	/* every how many-th call gives EINTR; 0: none */
+	unsigned interrupt;	/* every so many-th call gives EINTR; 0: none */
 	int no_fallocate;	/* fallocate gives EOPNOTSUPP */
 };
 

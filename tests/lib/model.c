@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* model.c - random operations on a writable image, compared with a plain array. */
+/* model.c - random operations on a writable image, compared with a plain array.
+ */
 #include "tests/lib/model.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* model.h - random operations on a writable image, compared with a plain array.
  *
- * The seed is printed, and comes from the environment's SEED if that is set; OPS
- * sets the number of operations.  A difference ends the program with status 1
- * after printing the last operations.
+ * The seed is printed, and comes from the environment's SEED if that is set;
+ * OPS sets the number of operations.  A difference ends the program with status
+ * 1 after printing the last operations.
  */
 #ifndef TESTS_MODEL_H
 #define TESTS_MODEL_H
@@ -40,8 +40,8 @@ void model_run(const struct model *m);
  */
 void model_run_threads(const struct model *m, unsigned n_threads);
 
-/* The seed to use: SEED of the environment, else `seed`, else the clock.  Prints
- * it.  And the number of operations: OPS of the environment, else `ops`.
+/* The seed to use: SEED of the environment, else `seed`, else the clock.
+ * Prints it.  And the number of operations: OPS of the environment, else `ops`.
  */
 uint64_t model_seed(const char *what, uint64_t seed);
 uint64_t model_ops(uint64_t ops);

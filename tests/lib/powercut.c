@@ -14,8 +14,8 @@
 #define MAX_LEN (1u << 20)
 #define CUTS_A_STATE 4		/* power cuts tried from one moment */
 
-/* A sector written by write N at sector S: "N S" over and over; 0 is zeroes, and
- * INITIAL is what p->initial says.
+/* A sector written by write N at sector S: "N S" over and over; 0 is zeroes,
+ * and INITIAL is what p->initial says.
  */
 #define ZEROES 0u
 #define INITIAL UINT64_MAX

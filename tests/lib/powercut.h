@@ -2,11 +2,12 @@
 /* powercut.h - random writes to an image on a disk that loses power, again and
  * again.
  *
- * After each cut the image must open, pass the caller's check, and hold in every
- * sector what was there at the last flush or something written to it since; and
- * what was flushed must all be there.  Its size is one that it had since then.  Each sector carries the number of the
- * write that made it, so that it is known whether it is one of those.  The seed
- * is printed; SEED and OPS of the environment override, as in model.h.
+ * After each cut the image must open, pass the caller's check, and hold in
+ * every sector what was there at the last flush or something written to it
+ * since; and what was flushed must all be there.  Its size is one that it had
+ * since then.  Each sector carries the number of the write that made it, so
+ * that it is known whether it is one of those.  The seed is printed; SEED and
+ * OPS of the environment override, as in model.h.
  */
 #ifndef TESTS_POWERCUT_H
 #define TESTS_POWERCUT_H
@@ -17,7 +18,7 @@ struct powercut {
 	const char *what;	/* for messages */
 	uint64_t size;		/* virtual size, bytes: a multiple of 512 */
 	uint64_t unit;		/* cluster or the like, bytes; 0: 4096 */
-	uint64_t cuts;		/* how often the power fails, unless OPS is set */
+	uint64_t cuts;		/* how often power fails, unless OPS is set */
 	uint64_t seed;		/* unless SEED is set; 0: from the clock */
 	uint64_t max_size;	/* resize at random up to this; 0: never */
 	bool compressed;	/* write compressed units, too */

@@ -3,8 +3,8 @@
 #ifndef TESTS_SCRATCH_H
 #define TESTS_SCRATCH_H
 
-/* Make an empty folder below TMPDIR or /tmp and go there; it is removed with all
- * that is in it when the program exits.
+/* Make an empty folder below TMPDIR or /tmp and go there; it is removed with
+ * all that is in it when the program exits.
  */
 void scratch_enter(void);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* core.c - what the core does for drivers: checks, missing calls, chains, locks. */
+/* core.c - what the core does for drivers: checks, missing calls, chains,
+ * locks.
+ */
 #include <errno.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -440,7 +442,7 @@ static void test_compressed(void)
 	img_codec_free(codec);
 	img_codec_free(NULL);
 	CHECK_OK(img_write_compressed(img, buf, len, 4096));
-	CHECK_OK(img_write_compressed(img, buf, len, 8192));	/* a short one */
+	CHECK_OK(img_write_compressed(img, buf, len, 8192));	/* short */
 	CHECK_EQ(img_write_compressed(img, buf, 0, 0), -EINVAL);
 	CHECK_EQ(img_write_compressed(img, buf, 4096, 0), -EINVAL);
 	CHECK_EQ(img_write_compressed(img, buf, 1, 512), -EINVAL);

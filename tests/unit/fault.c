@@ -84,8 +84,9 @@ static void test_torn(void)
 	CHECK(some);
 }
 
-/* After a cut, what was flushed is there; of the rest each sector is old or new,
- * and over many seeds every sector is seen both ways, alone and with others.
+/* After a cut, what was flushed is there; of the rest each sector is old or
+ * new, and over many seeds every sector is seen both ways, alone and with
+ * others.
  */
 static void test_cut(void)
 {

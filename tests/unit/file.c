@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* file.c - host files: types, growing, map, zero, discard, O_DIRECT, threads. */
+/* file.c - host files: types, growing, map, zero, discard, O_DIRECT, threads.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -234,7 +235,8 @@ struct worker {
 	pthread_t thread;
 };
 
-/* Each thread owns every fourth 100 bytes: all write parts of the same blocks. */
+/* Each thread owns every fourth 100 bytes: all write parts of the same blocks.
+ */
 static void *write_stripes(void *arg)
 {
 	struct worker *w = arg;

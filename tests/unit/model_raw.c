@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* model_raw.c - the model test on raw over files, O_DIRECT, memory and a window. */
+/* model_raw.c - the model test on raw over files, O_DIRECT, memory and a
+ * window.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/wait.h>
