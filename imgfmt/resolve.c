@@ -33,9 +33,9 @@ static int check_name(const char *referrer, const char *name, struct err *e)
 		return fail(e, EPERM, "%s names a file with an empty name",
 			    referrer);
 	if (has_protocol(name))
-		return fail(e, EPERM, "%s names '%s', which is not a plain "
-			    "file name; json: and protocol names inside images "
-			    "are never opened", referrer, name);
+		return fail(e, EPERM, "%.250s names '%.250s', which is not a "
+			    "plain file name; json: and protocol names inside "
+			    "images are never opened", referrer, name);
 	return 0;
 }
 
@@ -209,8 +209,8 @@ static int open_inside(const char *root, const char *folder, const char *name,
 static int refuse_outside(const char *referrer, const char *name,
 			  const char *folder, struct err *e)
 {
-	return fail(e, EPERM, "%s names '%s', which is outside its folder "
-		    "'%s': allow it with --allow-external", referrer, name,
+	return fail(e, EPERM, "%.250s names '%.250s', which is outside its "
+		    "folder '%.250s': allow it with --allow-external", referrer, name,
 		    folder);
 }
 

@@ -15,10 +15,11 @@
  *
  * A function that can fail returns 0 or a negative errno value.  Functions that
  * open, create or check things also take a `struct err *`, which may be NULL,
- * and leave one sentence there for the user.  Libraries never print.
+ * and leave one sentence there for the user.  Libraries never print.  Names in it
+ * may come from a hostile image: control characters but newlines become '?'.
  */
 struct err {
-	char text[512];
+	char text[1024];
 };
 
 /* Say why, and return -errnum: `return fail(e, EINVAL, "...", ...)`. */

@@ -6,6 +6,14 @@
 
 #include "base.h"
 
+/* A name must not be able to speak to the terminal. */
+static void defuse(struct err *e)
+{
+	for (char *p = e->text; *p; p++)
+		if (((unsigned char)*p < 0x20 && *p != '\n') || *p == 0x7f)
+			*p = '?';
+}
+
 int fail(struct err *e, int errnum, const char *fmt, ...)
 {
 	va_list ap;
@@ -14,6 +22,7 @@ int fail(struct err *e, int errnum, const char *fmt, ...)
 		va_start(ap, fmt);
 		vsnprintf(e->text, sizeof(e->text), fmt, ap);
 		va_end(ap);
+		defuse(e);
 	}
 	return -errnum;
 }
@@ -33,6 +42,7 @@ int fail_prefix(struct err *e, int rc, const char *fmt, ...)
 	va_end(ap);
 	len = n < 0 ? 0 : (size_t)min_u64((uint64_t)n, sizeof(e->text) - 1);
 	snprintf(e->text + len, sizeof(e->text) - len, ": %s", old);
+	defuse(e);
 	return rc;
 }
 
@@ -51,5 +61,6 @@ int fail_rc(struct err *e, int rc, const char *fmt, ...)
 	len = n < 0 ? 0 : (size_t)min_u64((uint64_t)n, sizeof(e->text) - 1);
 	snprintf(e->text + len, sizeof(e->text) - len, ": %s",
 		 strerror_r(-rc, reason, sizeof(reason)));
+	defuse(e);
 	return rc;
 }

@@ -192,7 +192,7 @@ static void test_buf(void)
 
 static void test_err(void)
 {
-	char longer[1000];
+	char longer[3000];
 	struct err e;
 
 	CHECK_EQ(fail(&e, EINVAL, "cluster_bits is %d", 99), -EINVAL);
@@ -204,6 +204,10 @@ static void test_err(void)
 	CHECK_EQ(fail(NULL, EPERM, "x"), -EPERM);
 	CHECK_EQ(fail_prefix(NULL, -EPERM, "x"), -EPERM);
 	CHECK_EQ(fail_rc(NULL, -EPERM, "x"), -EPERM);
+	fail(&e, EPERM, "%s", "a\033[2Jb\tc\nd\x7f" "e");
+	CHECK_STR(e.text, "a?[2Jb?c\nd?e");
+	fail_prefix(&e, -EPERM, "\rx");
+	CHECK_STR(e.text, "?x: a?[2Jb?c\nd?e");
 	memset(longer, 'y', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = 0;
 	fail(&e, EPERM, "%s", longer);

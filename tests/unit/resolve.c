@@ -125,6 +125,7 @@ static void refused(const struct img_resolver *r, const char *name)
 static void test_folder(void)
 {
 	struct img_resolver r = img_resolve_in_folder(NULL);
+	char name[1024] = "";
 
 	test_protocols(&r);
 	test_inside(&r);
@@ -143,6 +144,12 @@ static void test_folder(void)
 	refused(&r, "/dev/zero");
 	refused(&r, "/proc/self/fd/0");
 	refused(&r, "/");
+
+	/* However long the name, the way out is told. */
+	memset(name, 'x', 1023);
+	memcpy(name, "../", 3);
+	CHECK_EQ(resolve(&r, "img/disk", name, NULL), -EPERM);
+	CHECK(strstr(e.text, "--allow-external"));
 
 	/* The referrer's folder, however it is written. */
 	CHECK_EQ(resolve(&r, under_top("img/disk"), "base", "img/base"), 0);
