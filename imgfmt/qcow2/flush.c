@@ -21,7 +21,7 @@
  *   a. refcount blocks, new L2 tables; the barrier covers the data, too
  *   b. the refcount table, and if it has moved, then its place in the header
  *   c. the place of L1 in the header if it has moved; L2 tables that are in
- *      use, and L1
+ *      use, and L1; the size if it has changed
  *   d. in memory: freed clusters lose their references; their blocks are dirty
  *      until the next flush.
  *
@@ -157,6 +157,22 @@ static int flush_data(struct qcow2 *s)
 	return rc ? rc : img_flush(s->file);
 }
 
+static int write_size(struct qcow2 *s)
+{
+	uint8_t size[8];
+	int rc;
+
+	if (!s->size_changed)
+		return 0;
+	put_be64(size, s->h.size);
+	rc = img_write(s->file, size, sizeof(size), QCOW2_H_SIZE);
+	if (!rc)
+		rc = img_flush(s->file);
+	if (!rc)
+		s->size_changed = false;
+	return rc;
+}
+
 static int stage_a(struct qcow2 *s)
 {
 	int rc = 0;
@@ -195,7 +211,8 @@ static int stage_c(struct qcow2 *s)
 static bool anything_dirty(const struct qcow2 *s)
 {
 	return s->l2.n_dirty || s->blocks.n_dirty || s->l1_any_dirty ||
-	       s->l1_moved || s->reftable_lo < s->reftable_hi || s->n_freed;
+	       s->l1_moved || s->reftable_lo < s->reftable_hi || s->n_freed ||
+	       s->size_changed;
 }
 
 int qcow2_flush_locked(struct qcow2 *s)
@@ -209,6 +226,8 @@ int qcow2_flush_locked(struct qcow2 *s)
 		rc = write_reftable(s);
 	if (!rc && (s->l2.n_dirty || s->l1_any_dirty || s->l1_moved))
 		rc = stage_c(s);
+	if (!rc)
+		rc = write_size(s);
 	if (rc)
 		return rc;
 	qcow2_cache_settle(&s->l2);

@@ -15,21 +15,23 @@
 #include "imgfmt/base/buf.h"
 #include "state.h"
 
-/* In memory it changes only if it has in the file. */
-static int write_size(struct qcow2 *s, uint64_t size)
+/* What is cached goes first.  When this fails, the size is the old one, and what
+ * the file says will be put right by the next flush.
+ */
+static int change_size(struct qcow2 *s, uint64_t size)
 {
-	uint8_t field[8];
-	int rc;
+	uint64_t old = s->h.size;
+	int rc = qcow2_flush_locked(s);
 
-	put_be64(field, size);
-	rc = img_write(s->file, field, sizeof(field), QCOW2_H_SIZE);
-	if (!rc)
-		rc = img_flush(s->file);
 	if (rc)
 		return rc;
 	s->h.size = size;
+	s->size_changed = true;
+	rc = qcow2_flush_locked(s);
+	if (rc)
+		s->h.size = old;
 	qcow2_header_derive(&s->h);
-	return 0;
+	return rc;
 }
 
 static int write_new_l1(struct qcow2 *s, uint64_t host, uint64_t n_clusters,
@@ -141,9 +143,7 @@ static int grow_guest(struct qcow2 *s, uint64_t size, bool new, struct err *e)
 		goto out;
 	}
 	pthread_mutex_lock(&s->lock);
-	rc = qcow2_flush_locked(s);
-	if (!rc)
-		rc = write_size(s, size);
+	rc = change_size(s, size);
 	pthread_mutex_unlock(&s->lock);
 	if (rc)
 		fail_rc(e, rc, "Failed to update the image size");
@@ -253,12 +253,11 @@ static int shrink_locked(struct qcow2 *s, uint64_t size)
 	for (uint32_t i = s->l1_size; i-- > start >> shift && !rc; )
 		rc = drop_table(s, i, start);
 	if (!rc)
-		rc = qcow2_flush_locked(s);
+		rc = change_size(s, size);
 	if (rc)
 		return rc;
-	rc = write_size(s, size);
-	if (!rc)
-		rc = qcow2_flush_locked(s);
+	s->img->size = size;
+	rc = qcow2_flush_locked(s);
 	return rc ? rc : cut_file(s);
 }
 
@@ -271,7 +270,6 @@ static int shrink(struct qcow2 *s, uint64_t size, struct err *e)
 	pthread_mutex_unlock(&s->lock);
 	if (rc)
 		return fail_rc(e, rc, "Failed to discard cropped clusters");
-	s->img->size = size;
 	if (s->h.external_data)
 		rc = img_resize(s->data, size, NULL, e);
 	return rc;

@@ -97,6 +97,7 @@ struct qcow2 {
 	uint8_t *filter[2];		/* where tables are; guard.c */
 	uint64_t filter_mask;
 
+	bool size_changed;		/* h.size is perhaps not in the header */
 	bool started;			/* written to since it was opened */
 	bool broken;			/* marked corrupt: no more writing */
 	unsigned break_invariant;	/* for the power-cut test; flush.c */

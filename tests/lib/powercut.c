@@ -39,6 +39,7 @@ struct run {
 	uint8_t *buf;		/* 2 * MAX_LEN */
 	struct img *disk, *second;	/* fault layers; there may be no second */
 	struct img *img;	/* on top of disk */
+	bool fails_once;	/* a failure does not last */
 	const char *why;	/* what is wrong, NULL: nothing so far */
 	uint64_t where;
 	struct err e;
@@ -95,47 +96,63 @@ static void settle(struct run *r)
 	r->n_sizes = 0;
 }
 
-/* Does it hold a version that it may hold?  Then that is what it holds. */
+/* Does it hold a version that it may hold?  Then that is what it holds; the
+ * others may still come back until the next flush.
+ */
 static bool accept(struct run *r, const uint8_t *p, uint64_t sector)
 {
 	struct sector *s = &r->sectors[sector];
+	uint64_t now = s->now;
 
-	if (is_version(r, p, s->now, sector))
+	if (is_version(r, p, now, sector))
 		return true;
 	for (size_t i = 0; i < s->n; i++)
 		if (is_version(r, p, s->old[i], sector)) {
 			s->now = s->old[i];
+			s->old[i] = now;
 			return true;
 		}
 	return false;
 }
 
+/* When is it looked at?  Without a failure it holds what was written last. */
+enum moment { ALL_WELL, AFTER_FAILURE, AFTER_CUT };
+
+static void size_may_return(struct run *r, uint64_t n_sectors)
+{
+	CHECK(!array_grow(&r->sizes, &r->sizes_cap, r->n_sizes + 1,
+			  sizeof(*r->sizes)));
+	r->sizes[r->n_sizes++] = n_sectors;
+}
+
 /* The size that a cut has left; what lies beyond it is gone. */
-static bool accept_size(struct run *r, struct img *img)
+static bool accept_size(struct run *r, struct img *img, enum moment moment)
 {
 	uint64_t n = img_size(img) / SECTOR;
 	bool known = n == r->n_sectors;
 
-	for (size_t i = 0; i < r->n_sizes; i++)
+	for (size_t i = 0; i < r->n_sizes && moment != ALL_WELL; i++)
 		known = known || r->sizes[i] == n;
 	if (!known)
 		return wrong(r, "has a size that it never had", img_size(img));
+	if (n != r->n_sectors)
+		size_may_return(r, r->n_sectors);
 	r->n_sectors = n;
-	for (; n < r->max_sectors; n++) {
+	for (; n < r->max_sectors && moment == AFTER_CUT; n++) {
 		r->sectors[n].now = ZEROES;
 		r->sectors[n].n = 0;
 	}
 	return true;
 }
 
-/* Read all.  After a cut each sector must be acceptable, and is known from here
- * on; while the power is on it must hold what was written last.
+/* Read all.  What a failure or a cut has left must be acceptable, and is known
+ * from here on.
  */
-static bool verify(struct run *r, struct img *img, bool after_cut)
+static bool verify(struct run *r, struct img *img, enum moment moment)
 {
 	uint64_t step = MAX_LEN / SECTOR;
 
-	if (after_cut && !accept_size(r, img))
+	if (!accept_size(r, img, moment))
 		return false;
 	for (uint64_t i = 0; i < r->n_sectors; i += step) {
 		uint64_t n = min_u64(step, r->n_sectors - i);
@@ -145,7 +162,7 @@ static bool verify(struct run *r, struct img *img, bool after_cut)
 		for (uint64_t k = 0; k < n; k++) {
 			const uint8_t *p = r->buf + k * SECTOR;
 
-			if (after_cut ? !accept(r, p, i + k)
+			if (moment != ALL_WELL ? !accept(r, p, i + k)
 			    : !is_version(r, p, r->sectors[i + k].now, i + k))
 				return wrong(r, "holds what it never may",
 					     (i + k) * SECTOR);
@@ -255,9 +272,7 @@ static int do_resize(struct run *r)
 	uint64_t n = 1 + below(r, r->max_sectors), old = r->n_sectors;
 	int rc;
 
-	CHECK(!array_grow(&r->sizes, &r->sizes_cap, r->n_sizes + 1,
-			  sizeof(*r->sizes)));
-	r->sizes[r->n_sizes++] = old;
+	size_may_return(r, old);
 	rc = img_resize(r->img, n * SECTOR, NULL, &r->e);
 	if (r->p->initial)
 		for (uint64_t i = min_u64(n, old); i < max_u64(n, old); i++)
@@ -283,46 +298,58 @@ static uint64_t failures(struct run *r)
 	       (r->second ? fault_failures(r->second) : 0);
 }
 
-/* Work until the planned failure; without one, for a while. */
+static int any_step(struct run *r, bool compressed)
+{
+	uint64_t kind = below(r, 100);
+
+	if (kind < 50)
+		return do_write(r);
+	if (kind < 60)
+		return compressed ? do_compressed(r) : do_write(r);
+	if (kind < 75)
+		return do_zero(r);
+	if (kind < 85)
+		return do_discard(r);
+	if (kind < 94)
+		return do_flush(r);
+	if (kind < 97 && r->p->max_size)
+		return do_resize(r);
+	if (r->fails_once || !failures(r))
+		verify(r, r->img, ALL_WELL);
+	return 0;
+}
+
+/* Work until a lasting failure; without one, for a while. */
 static void work(struct run *r)
 {
 	bool compressed = r->p->compressed && img_compress_unit(r->img) &&
 			  img_compress_unit(r->img) <= MAX_LEN;
-
 	uint64_t steps = 1 + below(r, 30);
 	int rc = 0;
 
 	for (uint64_t i = 0; i < steps && !rc && !r->why; i++) {
-		uint64_t kind = below(r, 100);
-
-		if (kind < 50)
-			rc = do_write(r);
-		else if (kind < 60)
-			rc = compressed ? do_compressed(r) : do_write(r);
-		else if (kind < 75)
-			rc = do_zero(r);
-		else if (kind < 85)
-			rc = do_discard(r);
-		else if (kind < 94)
-			rc = do_flush(r);
-		else if (kind < 97 && r->p->max_size)
-			rc = do_resize(r);
-		else if (!failures(r))
-			verify(r, r->img, false);
+		rc = any_step(r, compressed);
+		if (!rc)
+			continue;
+		if (!failures(r))
+			wrong(r, "a call failed without reason", (uint64_t)-rc);
+		else if (r->fails_once && verify(r, r->img, AFTER_FAILURE))
+			rc = 0;
 	}
-	if (rc && !failures(r))
-		wrong(r, "a call failed without reason", (uint64_t)-rc);
 }
 
-/* Half of the time the power fails in the midst of a call. */
+/* Half of the time the power fails in the midst of a call, or one call fails and
+ * the user goes on.
+ */
 static void plan_failure(struct run *r)
 {
 	struct fault_plan plan = {
 		.kinds = FAULT_CHANGES | FAULT_FLUSH, .errnum = EIO,
-		.lasting = true, .torn = true,
+		.lasting = below(r, 2), .torn = true,
 		.seed = fault_random(&r->random),
 	};
 
+	r->fails_once = !plan.lasting;
 	if (below(r, 2))
 		plan.nth = 1 + below(r, 40);
 	if (r->second && below(r, 3) == 0) {
@@ -380,7 +407,7 @@ static bool look(struct run *r, struct after *a, bool keep)
 		drop_after(a);
 		return wrong(r, "does not open", r->cut);
 	}
-	if (verify(r, img, true) && keep) {
+	if (verify(r, img, AFTER_CUT) && keep) {
 		r->disk = a->disk;
 		r->second = a->second;
 		r->img = img;
@@ -469,7 +496,7 @@ static void start(struct run *r)
 			r->e.text);
 		exit(1);
 	}
-	verify(r, r->img, false);
+	verify(r, r->img, ALL_WELL);
 }
 
 static void report(const struct run *r)
