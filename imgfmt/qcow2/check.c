@@ -290,11 +290,16 @@ static const char *kind_name(unsigned kind)
 }
 
 /* Metadata shared with something else, though the refcount knows it. */
-static void find_overlap(struct qcheck *c, uint64_t cluster, uint64_t refs)
+static void find_overlap(struct qcheck *c, uint64_t cluster, uint64_t disk,
+			 uint64_t refs, uint64_t over)
 {
 	unsigned kinds = c->w.kinds[cluster - c->w.first];
 	unsigned rest = kinds & (kinds - 1);
 
+	if (kinds & KIND_DATA && rest)
+		c->overlaps = true;
+	if (disk < refs || over)
+		return;			/* counted as a refcount */
 	if (kinds & KIND_REFBLOCK && refs > 1)
 		return;			/* counted with the refcount block */
 	if (rest)
@@ -336,8 +341,7 @@ static void compare_cluster(struct qcheck *c, uint64_t cluster)
 			      " refcount=%" PRIu64 " reference=%" PRIu64,
 			      c->out->fix_errors ? "Repairing" : "ERROR",
 			      cluster, disk, refs);
-	if (disk >= refs && !over)
-		find_overlap(c, cluster, refs);
+	find_overlap(c, cluster, disk, refs, over);
 }
 
 static int compare_window(struct qcheck *c, void *arg)
@@ -437,6 +441,7 @@ int qcow2_check_windows(struct img *img, struct img_check *check,
 		return fail_rc(e, rc, "the image could not be flushed");
 	rc = check_and_repair(&c, e);
 	unload(&c);
+	free(c.moves.weights);
 	if (check->fix_leaks || check->fix_errors) {
 		int rc2 = qcow2_reload(img, rc ? NULL : e);
 

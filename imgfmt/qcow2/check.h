@@ -66,6 +66,17 @@ struct guards {
 	size_t n, cap;
 };
 
+/* Data clusters that share a cluster with metadata and move to [first, first +
+ * n), the i-th with a refcount of weights[i].
+ */
+struct moves {
+	uint64_t first;			/* cluster */
+	uint32_t n, done;
+	uint64_t *weights;
+	bool planning;			/* only fill in n and weights */
+	bool active;			/* a walk that moves (or plans) */
+};
+
 struct qcheck {
 	struct img *file;		/* the layer below */
 	struct qcow2_header h;
@@ -105,9 +116,13 @@ struct qcheck {
 	bool no_refcounts;		/* as if there were no refcount structures */
 	bool fix_entries;		/* repair entries by themselves */
 	bool fix_copied;		/* repair COPIED flags */
-	uint64_t new_first, new_n;	/* clusters counted as KIND_NEW */
+	uint64_t new_first, new_n;	/* clusters for a new snapshot table */
+	uint64_t own_first, own_n;	/* for new refcount structures */
+
+	struct moves moves;
 
 	/* What was found. */
+	bool overlaps;			/* data and metadata share clusters */
 	bool rebuild;			/* refcounts cannot be repaired in place */
 	uint64_t n_copied;		/* corruptions that are COPIED flags */
 
@@ -176,6 +191,9 @@ int check_is_one(struct qcheck *c, uint64_t cluster);
 /* check_walk.c: count all references, and find what is wrong with entries. */
 int check_walk(struct qcheck *c, struct err *e);
 
+/* Only L1 and L2 tables. */
+int check_walk_l1s(struct qcheck *c);
+
 /* Walk for all windows that matter; `done` looks at each afterwards. */
 int check_pass(struct qcheck *c, int (*done)(struct qcheck *c, void *arg),
 	       void *arg, struct err *e);
@@ -214,6 +232,17 @@ void guards_free(struct guards *g);
 /* May an L2 table at `offset` be written, or an entry of an L1 table? */
 bool check_may_write_l2(const struct qcheck *c, uint64_t offset);
 bool check_may_write_l1(const struct qcheck *c, uint64_t offset);
+
+/* repair_move.c */
+
+/* Does this data cluster of the window overlap metadata? */
+bool check_must_move(const struct qcheck *c, uint64_t offset);
+/* Copy it to the next free place, and change the L2 entry. */
+int check_move(struct qcheck *c, uint64_t *entry, uint64_t weight, bool *dirty);
+int check_plan_moves(struct qcheck *c, struct err *e);
+int check_make_moves(struct qcheck *c, struct err *e);
+/* Count the places that are reserved and not yet used. */
+int check_count_moves(struct qcheck *c);
 
 /* repair_rebuild.c: new refcount structures at the end of the file. */
 int check_rebuild(struct qcheck *c, struct err *e);

@@ -217,6 +217,8 @@ int check_count(struct qcheck *c, uint64_t offset, uint64_t len,
 	uint64_t first = offset >> c->h.cluster_bits;
 	uint64_t end = ((offset + len - 1) >> c->h.cluster_bits) + 1;
 
+	if (c->moves.active)		/* a second walk */
+		return 0;
 	if (c->first) {
 		c->n_clusters = max_u64(c->n_clusters, end);
 		for (uint64_t i = first / c->window_len;

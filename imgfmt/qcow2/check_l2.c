@@ -252,6 +252,18 @@ static int count_entry(struct l2_visit *v, struct l2_entry *x)
 	return rc;
 }
 
+static int move_entry(struct l2_visit *v, struct l2_entry *x)
+{
+	int rc;
+
+	if (!is_allocated(x) || v->c->h.external_data ||
+	    !check_must_move(v->c, x->offset))
+		return 0;
+	rc = check_move(v->c, &x->entry, v->weight, &v->dirty);
+	put_be64(x->p, x->entry);
+	return rc;
+}
+
 static int visit_entry(struct l2_visit *v, struct l2_entry *x)
 {
 	struct qcheck *c = v->c;
@@ -259,6 +271,8 @@ static int visit_entry(struct l2_visit *v, struct l2_entry *x)
 	decode(&c->h, x);
 	if (!(x->entry | x->bitmap))
 		return 0;
+	if (c->moves.active)
+		return move_entry(v, x);
 	if (c->first) {
 		if (c->fix_entries)
 			fix_entry(v, x);
@@ -272,6 +286,7 @@ static int visit_entry(struct l2_visit *v, struct l2_entry *x)
 static int write_table(struct l2_visit *v)
 {
 	struct qcheck *c = v->c;
+	int rc;
 
 	if (!check_may_write_l2(c, v->ref->offset)) {
 		check_finding(c, &c->out->check_errors, 1,
@@ -279,7 +294,9 @@ static int write_table(struct l2_visit *v)
 			      ": it overlaps other metadata", v->ref->offset);
 		return 0;
 	}
-	return img_write(c->file, c->l2_buf, c->h.cluster_size, v->ref->offset);
+	/* What was moved must be there before something refers to it. */
+	rc = c->moves.active ? img_flush(c->file) : 0;
+	return rc ? rc : img_write(c->file, c->l2_buf, c->h.cluster_size, v->ref->offset);
 }
 
 int check_l2_table(struct qcheck *c, const struct l2_ref *ref)

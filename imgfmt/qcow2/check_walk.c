@@ -219,7 +219,7 @@ static int count_tables(struct qcheck *c, struct span *spans, size_t n)
 	return rc;
 }
 
-static int walk_l1s(struct qcheck *c)
+int check_walk_l1s(struct qcheck *c)
 {
 	int rc = count_tables(c, c->l1s, c->n_l1s);
 
@@ -318,6 +318,12 @@ static int walk_refcounts(struct qcheck *c)
 
 /* All of it. */
 
+static int count_new(struct qcheck *c, uint64_t first, uint64_t n)
+{
+	return n ? check_count(c, first << c->h.cluster_bits,
+			       n << c->h.cluster_bits, 1, KIND_NEW) : 0;
+}
+
 static int walk_rest(struct qcheck *c)
 {
 	int rc = check_reference(c, c->h.snapshots_offset, c->snapshots_len, 1,
@@ -332,9 +338,12 @@ static int walk_rest(struct qcheck *c)
 				     KIND_FIXED);
 	if (!rc)
 		rc = walk_bitmaps(c);
-	if (!rc && c->new_n)
-		rc = check_count(c, c->new_first << c->h.cluster_bits,
-				 c->new_n << c->h.cluster_bits, 1, KIND_NEW);
+	if (!rc)
+		rc = count_new(c, c->new_first, c->new_n);
+	if (!rc)
+		rc = count_new(c, c->own_first, c->own_n);
+	if (!rc)
+		rc = check_count_moves(c);
 	return rc;
 }
 
@@ -344,7 +353,7 @@ int check_walk(struct qcheck *c, struct err *e)
 
 	c->n_l2s = 0;
 	if (!rc)
-		rc = walk_l1s(c);
+		rc = check_walk_l1s(c);
 	if (!rc)
 		rc = walk_rest(c);
 	if (!rc && !c->no_refcounts)

@@ -12,6 +12,8 @@
  *      switched to them with one write (repair_rebuild.c).
  *   3. A new snapshot table, in clusters that step 2 has given a refcount, and
  *      one write of the header.
+ *      Data that shares a cluster with metadata moves to others, flushed
+ *      before the L2 entry that points there.
  *   4. Refcounts that are too high are lowered: nothing needs them any more.
  *   5. COPIED flags, which follow from refcounts that are now right.
  *   6. The dirty and the corrupt bit, if another check finds nothing.
@@ -189,6 +191,35 @@ static int raise_refcounts(struct qcheck *c, struct err *e)
 	return c->rebuild ? check_rebuild(c, e) : fix_refcounts(c, true, e);
 }
 
+/* What overlaps only the old refcount structures need not move when there are
+ * going to be new ones.
+ */
+static int plan_moves(struct qcheck *c, struct err *e)
+{
+	int rc = c->overlaps ? check_pass(c, need_rebuild, NULL, e) : 0;
+
+	if (rc || !c->overlaps)
+		return rc;
+	c->no_refcounts = c->rebuild;
+	rc = check_plan_moves(c, e);
+	c->no_refcounts = false;
+	return rc;
+}
+
+/* Clusters behind the end of the file for what is going to be written. */
+static int plan_room(struct qcheck *c, struct new_table *t, struct err *e)
+{
+	int rc = c->n_incomplete ? check_new_snapshots(c, t, e) : 0;
+
+	if (!rc)
+		rc = plan_moves(c, e);
+	c->new_first = c->n_clusters;
+	c->new_n = div_round_up(t->len, c->h.cluster_size);
+	c->moves.first = c->new_first + c->new_n;
+	c->room_for = c->new_n + c->moves.n;
+	return !rc && c->room_for ? check_load(c, e) : rc;
+}
+
 static int switch_snapshots(struct qcheck *c, const struct new_table *t,
 			    struct err *e)
 {
@@ -204,25 +235,32 @@ static int switch_snapshots(struct qcheck *c, const struct new_table *t,
 				  QCOW2_H_N_SNAPSHOTS, e);
 }
 
+static int move_data(struct qcheck *c, struct err *e)
+{
+	int rc = check_load(c, e);
+
+	if (!rc)
+		rc = check_make_moves(c, e);
+	/* Whatever was planned: no refcount stays too low. */
+	c->moves.n = c->moves.done;
+	if (!rc)
+		rc = fix_refcounts(c, true, e);
+	return rc;
+}
+
 static int fix_references(struct qcheck *c, struct err *e)
 {
 	struct new_table t = { 0 };
-	int rc = 0;
+	int rc = plan_room(c, &t, e);
 
-	if (c->n_incomplete) {
-		rc = check_new_snapshots(c, &t, e);
-		c->new_first = c->n_clusters;
-		c->new_n = div_round_up(t.len, c->h.cluster_size);
-		c->room_for = c->new_n;
-		if (!rc)
-			rc = check_load(c, e);
-	}
 	if (!rc)
 		rc = raise_refcounts(c, e);
 	if (!rc && t.len)
 		rc = switch_snapshots(c, &t, e);
 	c->new_n = 0;
 	free(t.data);
+	if (!rc && c->moves.n)
+		rc = move_data(c, e);
 	return rc ? rc : check_load(c, e);
 }
 

@@ -142,13 +142,11 @@ static int switch_header(struct qcheck *c, const struct rebuild *r,
 
 static int build(struct qcheck *c, struct rebuild *r, struct err *e)
 {
-	uint64_t old_first = c->new_first, old_n = c->new_n, len;
 	int rc;
 
-	len = r->n_used + r->table_clusters;
-	c->new_first = old_n ? old_first : r->first;
-	c->new_n = r->first + len - c->new_first;
-	c->room_for += len;
+	c->own_first = r->first;
+	c->own_n = r->n_used + r->table_clusters;
+	c->room_for += c->own_n;
 	r->table = array_alloc(r->table_clusters << c->h.cluster_bits, 1);
 	if (!r->table)
 		return fail(e, ENOMEM, "out of memory");
@@ -157,8 +155,7 @@ static int build(struct qcheck *c, struct rebuild *r, struct err *e)
 		rc = check_pass(c, write_blocks, r, e);
 	if (!rc)
 		rc = switch_header(c, r, e);
-	c->new_first = old_first;
-	c->new_n = old_n;
+	c->own_n = 0;
 	return rc;
 }
 
@@ -176,7 +173,8 @@ int check_rebuild(struct qcheck *c, struct err *e)
 	rc = (c->table_clusters >> c->h.refblock_bits) >= r.n_blocks ?
 	     fail(e, EFBIG, "the file is too large for its refcount width") :
 	     check_pass(c, note_blocks, &r, e);
-	r.first = max_u64(c->n_clusters, c->new_n ? c->new_first + c->new_n : 0);
+	/* The places reserved for others were counted, too. */
+	r.first = c->n_clusters;
 	if (!rc)
 		rc = place(c, &r, e);
 	if (!rc)
