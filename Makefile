@@ -133,7 +133,7 @@ $(PROGRAM_BIN):
 # So that tests/lib/alloc.c and hostio.c can let an allocation or a call fail.
 WRAP := malloc calloc realloc reallocarray posix_memalign strdup strndup \
 	vasprintf __vasprintf_chk pread64 pwrite64 ftruncate64 fallocate64 \
-	fdatasync
+	fdatasync lseek64
 WRAP_LDFLAGS := $(WRAP:%=-Wl,--wrap=%)
 
 $(TEST_BIN): $(B)/%: $(B)/%.o $(call obj,$(TESTLIB_SRC)) $(LIBCONVERT) \

@@ -55,11 +55,22 @@ static void test_models(void)
 {
 	struct hostio bits = { .most = 700, .interrupt = 3 };
 	struct hostio blocks = { .most = 8192, .interrupt = 2 };
-	struct hostio old = { .no_fallocate = 1 };
+	struct hostio old = { .no_fallocate = 1, .no_holes = 1 };
+	struct img_extent ext;
 	struct img *img;
 
 	model_with("few bytes, interrupted", &bits);
-	model_with("no fallocate", &old);
+	model_with("no fallocate, no holes", &old);
+	/* Then all of it is data, up to the end. */
+	make();
+	hostio_set(&old);
+	CHECK_OK(img_file_open(path, 0, &img, &e));
+	CHECK_OK(img_map(img, 5, 2 * SIZE, &ext));
+	CHECK(!ext.flags && ext.len == SIZE - 5 && ext.fd >= 0);
+	CHECK_OK(img_map(img, SIZE, SIZE, &ext));
+	CHECK_EQ(ext.flags, IMG_EXT_ZERO | IMG_EXT_HOLE);
+	CHECK_OK(img_close(img, &e));
+	hostio_set(NULL);
 	extra = IMG_DIRECT;
 	if (open_raw(NULL, &img, &e)) {
 		extra = 0;

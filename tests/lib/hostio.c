@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <sys/types.h>
+#include <unistd.h>
 
 static struct hostio now;
 static _Atomic uint64_t n_calls;
@@ -43,6 +43,8 @@ int __real_ftruncate64(int fd, off_t len);
 int __wrap_ftruncate64(int fd, off_t len);
 int __real_fallocate64(int fd, int mode, off_t at, off_t len);
 int __wrap_fallocate64(int fd, int mode, off_t at, off_t len);
+off_t __real_lseek64(int fd, off_t at, int whence);
+off_t __wrap_lseek64(int fd, off_t at, int whence);
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
 
@@ -70,6 +72,16 @@ int __wrap_fallocate64(int fd, int mode, off_t at, off_t len)
 		return -1;
 	}
 	return __real_fallocate64(fd, mode, at, len);
+}
+
+/* Not counted: what it answers is a hint. */
+off_t __wrap_lseek64(int fd, off_t at, int whence)
+{
+	if (now.no_holes && (whence == SEEK_DATA || whence == SEEK_HOLE)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return __real_lseek64(fd, at, whence);
 }
 
 int __wrap_fdatasync(int fd)

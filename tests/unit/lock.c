@@ -69,6 +69,28 @@ static void test_ours(void)
 	CHECK(!close(fd));
 }
 
+/* Locks of other sorts on the same bytes. */
+static void test_foreign(void)
+{
+	struct flock fl = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 100,
+		.l_len = 1,
+	};
+	int fd = open(raw, O_RDWR | O_CLOEXEC);
+
+	CHECK(fd >= 0 && !fcntl(fd, F_OFD_SETLK, &fl));
+	CHECK_EQ(try_open(raw, 0), -EAGAIN);
+	expect_text("locked it exclusively");
+	CHECK_EQ(try_open(raw, IMG_NO_LOCK), 0);
+	fl.l_len = 0;			/* to the end of all files */
+	fl.l_type = F_RDLCK;
+	CHECK(!fcntl(fd, F_OFD_SETLK, &fl));
+	CHECK_EQ(try_open(raw, 0), -EAGAIN);
+	expect_text("this program itself");
+	CHECK(!close(fd));
+	CHECK_EQ(try_open(raw, 0), 0);
+}
+
 struct child {
 	pid_t pid;
 	int to, from;
@@ -239,6 +261,7 @@ int main(void)
 			    "2>/dev/null && command -v qemu-io >/dev/null");
 	CHECK(!system("truncate -s 1M l.raw"));
 	test_ours();
+	test_foreign();
 	test_no_locks();
 	if (have_qemu) {
 		test_against_qemu();

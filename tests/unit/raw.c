@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "imgfmt/imgfmt.h"
+#include "imgfmt/driver.h"
 #include "tests/check.h"
 #include "tests/lib/scratch.h"
 
@@ -181,6 +181,62 @@ static void test_fixed_below(void)
 	CHECK_OK(img_close(img, &e));
 }
 
+/* Where bytes lie is asked through windows and raw down to the file. */
+static void test_locate(void)
+{
+	struct img_open_args args = { .format = "raw" };
+	struct img *file, *win, *img, *mem;
+	struct img_extent ext;
+
+	make_file("new", 10000);
+	CHECK_OK(img_file_open("new", 0, &file, &e));
+	CHECK_OK(img_window(file, 1000, 5000, &win, &e));
+	CHECK_OK(img_stack(win, &args, &img, &e));
+	img_locate(img, 7, &ext);
+	CHECK(ext.fd >= 0 && ext.fd_offset == 1007);
+	CHECK_STR(ext.fd_name, "new");
+	CHECK_OK(img_map(img, 7, 100, &ext));
+	CHECK(ext.fd >= 0 && ext.fd_offset == 1007 && ext.offset == 7);
+	CHECK_OK(img_close(img, &e));
+
+	CHECK_OK(img_memory(512, &mem, &e));
+	CHECK_OK(img_window(mem, 0, 512, &win, &e));
+	CHECK_OK(img_stack(win, &args, &img, &e));
+	img_locate(img, 7, &ext);
+	CHECK(ext.fd == -1 && !ext.fd_name);
+	CHECK_OK(img_close(img, &e));
+}
+
+static void test_info(void)
+{
+	struct img_check check = { .fix_leaks = true };
+	struct img_create_args args = { .format = "raw", .backing = "x" };
+	struct img_info info;
+	struct img *img, *mem;
+
+	make_file("new", 10000);
+	open_raw("new", 0, &img);
+	CHECK_OK(img_info(img, &info, &e));
+	CHECK(!info.cluster_size && !info.backing && !info.specific);
+	CHECK_EQ(img_check(img, &check, &e), -EROFS);
+	check.fix_leaks = false;
+	CHECK_EQ(img_check(img, &check, &e), -ENOTSUP);
+	CHECK_STR(e.text, "This image format does not support checks");
+	CHECK_EQ(img_flags(img), 0);
+	CHECK_EQ(img_block_size(img), 4096);
+	CHECK_OK(img_close(img, &e));
+
+	CHECK_OK(img_memory(0, &mem, &e));
+	CHECK_EQ(img_create(mem, &args, &e), -ENOTSUP);
+	CHECK_EQ(img_host_usage(img_below(mem), &(uint64_t){ 0 }), -ENOTSUP);
+	CHECK_OK(img_close(mem, &e));
+	open_raw("new", IMG_WRITE, &img);
+	CHECK_EQ(img_resize(img, UINT64_MAX, NULL, &e), -EINVAL);
+	CHECK_OK(img_truncate(img, 512, &e));
+	CHECK_EQ(file_len("new"), 512);
+	CHECK_OK(img_close(img, &e));
+}
+
 int main(void)
 {
 	scratch_enter();
@@ -190,5 +246,7 @@ int main(void)
 	test_resize();
 	test_measure();
 	test_fixed_below();
+	test_locate();
+	test_info();
 	return 0;
 }
