@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "bitmaps.h"
+#include "luks.h"
 
 static void add_bitmap(void *arg, const struct qcow2_bitmap *b)
 {
@@ -27,6 +28,19 @@ static json_t *bitmaps(const struct qcow2 *s)
 	return list;
 }
 
+static json_t *encryption(const struct qcow2 *s)
+{
+	bool luks = s->h.crypt_method == 2;
+	json_t *o = json_object();
+
+	if (luks)
+		qcow2_luks_info(s, o);
+	if (!json_object_get(o, "format"))
+		json_object_set_new(o, "format",
+				    json_string(luks ? "luks" : "aes"));
+	return o;
+}
+
 static json_t *specific(const struct qcow2 *s)
 {
 	const struct qcow2_header *h = &s->h;
@@ -44,8 +58,7 @@ static json_t *specific(const struct qcow2 *s)
 	json_object_set_new(o, "refcount-bits",
 			    json_integer((json_int_t)1 << h->refcount_order));
 	if (h->crypt_method)
-		json_object_set_new(o, "encrypt", json_pack("{s:s}", "format",
-			h->crypt_method == 2 ? "luks" : "aes"));
+		json_object_set_new(o, "encrypt", encryption(s));
 	if (h->data_file)
 		json_object_set_new(o, "data-file", json_string(h->data_file));
 	if (h->external_data)
