@@ -153,13 +153,17 @@ static int check_args(const struct copy_args *a, struct err *e)
 	return 0;
 }
 
-/* A power of two that dst can make sparse at best. */
+/* A power of two that dst can make sparse at best, and that is not finer than
+ * what the caller calls a hole: both ends of one are at multiples of it.
+ */
 static uint32_t sparse_block(const struct copy *c)
 {
-	uint32_t block = img_block_size(c->args->dst);
+	uint32_t block = img_block_size(c->args->dst), least = c->granule;
 
-	if (!is_pow2(block) || block < c->granule)
-		return c->granule;
+	while (2 * (uint64_t)least <= c->sparse)
+		least *= 2;
+	if (!is_pow2(block) || block < least)
+		block = least;
 	return block < c->piece_size ? block : c->piece_size;
 }
 
