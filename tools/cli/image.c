@@ -26,17 +26,27 @@ static bool known_protocol(const char *name, size_t len)
 	return false;
 }
 
-int image_file_name(const char *typed, const char **name, struct err *e)
+static bool has_protocol(const char *name)
+{
+	return name[strcspn(name, ":/")] == ':';
+}
+
+/* Without "file:", and still a file's name to all who read it. */
+static char *plain_name(const char *typed)
+{
+	if (strncmp(typed, "file:", 5))
+		return strdup(typed);
+	typed += 5;
+	return str_printf("%s%s", has_protocol(typed) ? "./" : "", typed);
+}
+
+int image_file_name(const char *typed, char **name, struct err *e)
 {
 	size_t len = strcspn(typed, ":/");
 
-	if (!strncmp(typed, "file:", 5)) {
-		*name = typed + 5;
-		return 0;
-	}
-	if (typed[len] != ':') {
-		*name = typed;
-		return 0;
+	if (!strncmp(typed, "file:", 5) || !has_protocol(typed)) {
+		*name = plain_name(typed);
+		return *name ? 0 : fail(e, ENOMEM, "out of memory");
 	}
 	if (len == 4 && !strncmp(typed, "json", 4))
 		return fail(e, ENOTSUP, "json: names are not supported; name "
@@ -70,13 +80,17 @@ static int open_plain(struct cli *cli, const struct image *im, unsigned flags,
 		.resolver = &cli->resolver, .snapshot = snapshot,
 		.backing = im->backing, .backing_format = im->backing_format,
 	};
-	const char *name;
+	char *name;
 	int rc;
 
 	if (im->opts)
 		return image_opts_open(im->name, &args, out, e);
 	rc = image_file_name(im->name, &name, e);
-	return rc ? rc : img_open(name, &args, out, e);
+	if (rc)
+		return rc;
+	rc = img_open(name, &args, out, e);
+	free(name);
+	return rc;
 }
 
 /* What the user said about the snapshot. */
@@ -205,8 +219,7 @@ int image_open(struct cli *cli, const struct image *im, struct img **out)
 
 char *image_shown_name(const struct image *im)
 {
-	return im->opts ? image_opts_name(im->name) : strdup(
-		strncmp(im->name, "file:", 5) ? im->name : im->name + 5);
+	return im->opts ? image_opts_name(im->name) : plain_name(im->name);
 }
 
 bool image_args_ok(const struct cli *cli, const char *format)

@@ -21,8 +21,10 @@ struct image {
 	const char *backing, *backing_format;	/* as in img_open_args */
 };
 
-/* The file's name in what the user typed; an error for other protocols. */
-int image_file_name(const char *typed, const char **name, struct err *e);
+/* The file's name in what the user typed; an error for other protocols.  To be
+ * freed on success.
+ */
+int image_file_name(const char *typed, char **name, struct err *e);
 
 /* Open without printing: the sentence does not yet name the image. */
 int image_try_open(struct cli *cli, const struct image *im, struct img **out,

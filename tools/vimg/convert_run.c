@@ -126,14 +126,19 @@ static unsigned n_threads(const struct job *job)
 	return job->c->threads;
 }
 
+/* With -B the target shows its backing file where the source stores nothing.
+ * A source without a backing file stores zeroes there, in effect.
+ */
 static struct copy_args copy_args(struct job *job, struct img *dst)
 {
 	const struct convert *c = job->c;
+	bool keep = c->out.backing && img_backing(job->sources[0]) &&
+		    (!dst || img_backing(dst));
 
 	return (struct copy_args){
 		.sources = job->sources, .n_sources = job->n_sources,
 		.dst = dst, .threads = n_threads(job),
-		.keep_backing = c->out.backing,
+		.keep_backing = dst && keep,
 		.sparse = c->sparse == UINT64_MAX ? 0 : c->sparse,
 		.no_sparse = c->sparse == 0,
 		.out_of_order = c->out_of_order,
@@ -149,7 +154,7 @@ static int copy(struct job *job, struct img *dst, bool zero)
 	struct copy_args args = copy_args(job, dst);
 	int rc;
 
-	args.target_is_zero = zero && !args.keep_backing;
+	args.target_is_zero = zero && !img_backing(dst);
 	progress_start(&job->progress, job->c->progress);
 	rc = job->total ? copy_run(&args, &job->result, &job->e) : 0;
 	progress_end(&job->progress, !rc);
@@ -208,7 +213,7 @@ static int to_new(struct job *job)
 	struct new_image *out = &job->c->out;
 	struct cli *cli = job->cli;
 	struct err *e = &job->e;
-	const char *name;
+	char *name;
 	int rc;
 
 	if (!out->format)
@@ -216,13 +221,15 @@ static int to_new(struct job *job)
 	rc = new_image_options(out, e);
 	if (!rc)
 		rc = image_file_name(out->path, &name, e);
-	if (!rc && out->backing && !out->backing_format)
-		rc = fail(e, EINVAL, "Use of backing file requires explicit "
-			  "backing format");
+	if (!rc)
+		free(name);
 	if (!rc && out->backing && job->n_sources > 1)
 		rc = fail(e, EINVAL, "Having a backing file for the target "
 			  "makes no sense when concatenating multiple input "
 			  "images");
+	if (!rc && out->backing && !out->backing_format)
+		rc = fail(e, EINVAL, "Use of backing file requires explicit "
+			  "backing format");
 	if (!rc && job->c->compress && !can_compress(out->format))
 		rc = fail(e, ENOTSUP, "Compression not supported for this file "
 			  "format");

@@ -85,10 +85,12 @@ static int parse(struct cli *cli, struct create *a, int argc, char **argv)
 static int check(struct cli *cli, struct create *a, struct err *e)
 {
 	struct new_image *n = &a->new;
-	const char *name;
+	char *name;
 	int rc;
 
 	rc = image_file_name(n->path, &name, e);
+	if (!rc)
+		free(name);
 	if (!rc && n->has_size && options_get(&n->typed, "size"))
 		rc = fail(e, EINVAL, "The image size must be specified only "
 			  "once");

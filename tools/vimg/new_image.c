@@ -123,7 +123,8 @@ int new_image_options(struct new_image *n, struct err *e)
 	if (rc)
 		return rc;
 	if (n->backing && !*n->backing)
-		n->backing = NULL;
+		return fail(e, EINVAL, "Expected backing file name, got empty "
+			    "string");
 	if (n->backing && !new_image_can_have_backing(n->format))
 		return fail(e, ENOTSUP, "Backing file not supported for file "
 			    "format '%s'", n->format);
@@ -205,7 +206,8 @@ void new_image_announce(const struct cli *cli, const struct new_image *n)
 	static const struct {
 		const char *key, *value;	/* value: of qcow2, if not set */
 	} order[] = {
-		{ "cluster_size", "65536" }, { "extended_l2", "off" },
+		{ "encryption", NULL }, { "encrypt.format", NULL },
+		{ "encrypt.key-secret", NULL }, { "cluster_size", "65536" }, { "extended_l2", "off" },
 		{ "preallocation", NULL }, { "compression_type", "zlib" },
 		{ "size", NULL }, { "compat", NULL }, { "backing_file", NULL },
 		{ "backing_fmt", NULL }, { "data_file", NULL },
@@ -246,10 +248,14 @@ int new_image_open(struct new_image *n, struct err *e)
 		.sources = n->sources, .n_sources = n->n_sources,
 		.no_flush = n->no_flush,
 	};
-	const char *name;
+	char *name;
 	int rc = image_file_name(n->path, &name, e);
 
-	return rc ? rc : output_open(name, &args, &n->output, e);
+	if (rc)
+		return rc;
+	rc = output_open(name, &args, &n->output, e);
+	free(name);
+	return rc;
 }
 
 /* The external data file has to be there before the image that names it.  The
