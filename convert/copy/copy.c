@@ -186,16 +186,21 @@ static void choose_sizes(struct copy *c)
 	c->block = a->dst ? sparse_block(c) : c->granule;
 	if (a->keep_backing)
 		c->backing_size = img_size(img_backing(a->dst));
-	/* A raw image has one place for each byte: any order gives the same. */
+	/* Writers of one file take turns in the kernel anyway, and badly when
+	 * the machine is busy: better one after the other here.  Without the
+	 * page cache, only parallel writes keep a device busy; a raw image
+	 * has one place for each byte, so any order gives the same.
+	 */
 	c->ordered = a->dst && !a->out_of_order &&
-		     strcmp(img_format(a->dst), "raw") != 0;
+		     !(img_flags(a->dst) & IMG_DIRECT &&
+		       !strcmp(img_format(a->dst), "raw"));
 	c->threads = a->threads ? a->threads : thread_cpus();
 	if (c->threads > COPY_MAX_THREADS)
 		c->threads = COPY_MAX_THREADS;
-	/* A few pieces more than threads, so that one slow piece at the head
-	 * of the line does not stop the others.
+	/* More pieces than threads, so that one that is slow or not running
+	 * at the head of the line does not stop the others.
 	 */
-	c->slots = c->threads <= 4 ? 3 * c->threads : c->threads + 8;
+	c->slots = c->threads == 1 ? 1 : c->threads < 4 ? 12 : c->threads + 8;
 }
 
 static int make_codecs(struct copy *c, struct err *e)

@@ -16,7 +16,7 @@
 #include "state.h"
 
 /* On 2 GiB of real files in 64 KiB clusters: level 1 takes a fifth of the time
- * of qemu-img's zlib and 0.7 % less room; 2 a quarter and 4 % less.
+ * of qemu-img's zlib and 0.7 % less room; 2 three tenths and 4 % less.
  */
 #define DEFAULT_DEFLATE_LEVEL 1
 #define MAX_DEFLATE_LEVEL 12
