@@ -139,3 +139,13 @@ int img_measure(const struct img_create_args *args, struct img *src,
 		return rc;
 	return drv->measure(args, src, out, e);
 }
+
+int opt_file_hints(const struct img_create_args *args, struct err *e)
+{
+	uint64_t hint;
+	bool nocow;
+	int rc;
+
+	rc = opt_size(args, "extent_size_hint", &hint, e);
+	return rc ? rc : opt_bool(args, "nocow", &nocow, e);
+}

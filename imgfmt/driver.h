@@ -156,4 +156,13 @@ int opt_number(const struct img_create_args *args, const char *key,
 int opt_bool(const struct img_create_args *args, const char *key, bool *value,
 	     struct err *e);
 
+/* Hints to the host's file system that every format's options may give:
+ * OPT_FILE_HINTS in its table, and a call that checks their values.  Nothing
+ * follows from them: copying makes extents large without a hint.
+ */
+#define OPT_FILE_HINTS							\
+	{ "extent_size_hint", "size", "accepted, has no effect" },	\
+	{ "nocow", "bool (on/off)", "accepted, has no effect" }
+int opt_file_hints(const struct img_create_args *args, struct err *e);
+
 #endif

@@ -169,6 +169,7 @@ static int set_length(struct img *below, uint64_t size, enum prealloc mode,
 }
 
 static const struct img_option options[] = {
+	OPT_FILE_HINTS,
 	{ "preallocation", "str", "Preallocation mode (allowed values: off, "
 	  "falloc, full)" },
 	{ NULL, NULL, NULL },
@@ -185,6 +186,8 @@ static int raw_create(struct img *below, const struct img_create_args *args,
 			    "Backing file not supported for file "
 			    "format 'raw'");
 	rc = parse_prealloc(opt_string(args, "preallocation"), &mode, e);
+	if (!rc)
+		rc = opt_file_hints(args, e);
 	if (rc)
 		return rc;
 	if (below->drv->flags & DRV_GROWS) {

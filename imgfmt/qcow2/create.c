@@ -32,6 +32,7 @@ const struct img_option qcow2_options[] = {
 	{ "encryption", "bool (on/off)", "not supported yet" },
 	{ "extended_l2", "bool (on/off)",
 	  "divide clusters into 32 subclusters" },
+	OPT_FILE_HINTS,
 	{ "lazy_refcounts", "bool (on/off)",
 	  "let programs put off refcount updates" },
 	{ "preallocation", "str", "off, metadata, falloc or full" },
@@ -130,6 +131,8 @@ static int parse_features(const struct img_create_args *args,
 		rc = opt_bool(args, "extended_l2", &extl2, e);
 	if (!rc)
 		rc = opt_bool(args, "data_file_raw", &raw, e);
+	if (!rc)
+		rc = opt_file_hints(args, e);
 	if (!rc && raw && !data)
 		rc = fail(e, EINVAL, "data-file-raw requires data-file");
 	if (rc)
