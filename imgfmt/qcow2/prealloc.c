@@ -9,10 +9,13 @@
 
 #define CHUNK (1u << 20)
 
-/* Reserve host clusters for up to `want` guest clusters. */
+/* Reserve host clusters for up to `want` guest clusters; before them the L2
+ * table, so that the data lies in a row.
+ */
 static int reserve(struct qcow2 *s, uint64_t guest, uint64_t want,
 		   uint64_t *host, uint64_t *n)
 {
+	struct qcow2_slot slot;
 	uint64_t cluster;
 	int rc;
 
@@ -21,9 +24,13 @@ static int reserve(struct qcow2 *s, uint64_t guest, uint64_t want,
 		*n = want;
 		return 0;
 	}
-	rc = qcow2_alloc(s, want, &cluster, n);
+	rc = qcow2_l2_find_writable(s, guest, &slot);
+	if (!rc)
+		rc = qcow2_alloc(s, want, &cluster, n);
+	if (rc)
+		return rc;
 	*host = cluster << s->h.cluster_bits;
-	return rc;
+	return 0;
 }
 
 static int fill(struct img *img, uint64_t len, uint64_t offset)
