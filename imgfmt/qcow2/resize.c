@@ -290,6 +290,8 @@ int qcow2_resize(struct img *img, uint64_t size, const char *preallocation,
 	if (s->h.version < 3 && s->h.n_snapshots)
 		return fail(e, ENOTSUP, "Can't resize a v2 image which has "
 			    "snapshots");
+	if (!s->data)
+		return fail(e, ENOENT, "the external data file is not open");
 	if (s->h.crypt_method)
 		return fail(e, ENOTSUP, "resizing encrypted images is not "
 			    "supported yet");
