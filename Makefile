@@ -250,6 +250,8 @@ fuzz: deps
 		$(FUZZ_SRC:tests/fuzz/%.c=%)))
 	$(SUBMAKE) MODE=fuzz CC=clang build/fuzz/tests/fuzz/$(T)
 	mkdir -p build/fuzz/corpus/$(T) tests/fuzz/corpus/$(T)
+	$(SUBMAKE) MODE=release all
+	tests/fuzz/make-corpus $(T) build/fuzz/corpus/$(T)
 	build/fuzz/tests/fuzz/$(T) -max_total_time=$(SECONDS) -timeout=10 \
 		-rss_limit_mb=512 -artifact_prefix=build/fuzz/$(T)- \
 		build/fuzz/corpus/$(T) tests/fuzz/corpus/$(T)

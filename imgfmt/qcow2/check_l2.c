@@ -296,7 +296,8 @@ static int write_table(struct l2_visit *v)
 	}
 	/* What was moved must be there before something refers to it. */
 	rc = c->moves.active ? img_flush(c->file) : 0;
-	return rc ? rc : img_write(c->file, c->l2_buf, c->h.cluster_size, v->ref->offset);
+	return rc ? rc : img_write(c->file, c->l2_buf, c->h.cluster_size,
+				   v->ref->offset);
 }
 
 int check_l2_table(struct qcheck *c, const struct l2_ref *ref)

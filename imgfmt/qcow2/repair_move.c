@@ -11,6 +11,7 @@
 
 /* An image with more is beyond repair, and copies would fill the disk. */
 #define MAX_MOVES 4096u
+#define MAX_MOVED (256u << 20)		/* bytes */
 
 #define METADATA (KIND_FIXED | KIND_REFBLOCK | KIND_L2 | KIND_TABLE)
 
@@ -31,7 +32,7 @@ int check_move(struct qcheck *c, uint64_t *entry, uint64_t weight, bool *dirty)
 	int rc;
 
 	if (m->planning) {
-		if (m->n < MAX_MOVES)
+		if (m->n < min_u64(MAX_MOVES, MAX_MOVED >> c->h.cluster_bits))
 			m->weights[m->n++] = weight;
 		return 0;
 	}
