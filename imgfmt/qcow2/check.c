@@ -234,7 +234,7 @@ static void unload(struct qcheck *c)
 	c->l1s = c->bitmaps = NULL;
 	c->touched = c->l2_buf = c->chunk = NULL;
 	c->l2s = NULL;
-	c->n_l1s = c->n_bitmaps = 0;
+	c->n_l1s = c->n_bitmaps = c->cap_l2s = 0;
 	c->n_incomplete = 0;
 	c->hole_end = c->data_end = 0;
 }
@@ -248,8 +248,7 @@ static int load_buffers(struct qcheck *c, uint64_t window, struct err *e)
 	c->touched = array_alloc(c->n_windows, 1);
 	c->l2_buf = buf_alloc(c->h.cluster_size);
 	c->chunk = buf_alloc(CHECK_CHUNK);
-	c->l2s = malloc(CHECK_L2S * sizeof(*c->l2s));
-	if (!c->touched || !c->l2_buf || !c->chunk || !c->l2s)
+	if (!c->touched || !c->l2_buf || !c->chunk)
 		return fail(e, ENOMEM, "out of memory");
 	return window_alloc(c, e);
 }

@@ -102,7 +102,7 @@ struct qcheck {
 	uint8_t *touched;		/* a byte for each window */
 	uint64_t n_windows;
 	struct l2_ref *l2s;		/* collected, not yet visited */
-	size_t n_l2s;
+	size_t n_l2s, cap_l2s;
 	uint8_t *l2_buf;		/* one cluster */
 	uint8_t *chunk;			/* CHECK_CHUNK bytes for other tables */
 	uint64_t hole_start, hole_end;	/* zeroes in the file, */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "imgfmt/base/buf.h"
 
 #define BITMAP_RESERVED 0xff000000000001feull
 
@@ -27,6 +28,8 @@ static void merge_l2s(struct qcheck *c)
 {
 	size_t used = 0;
 
+	if (!c->n_l2s)
+		return;
 	qsort(c->l2s, c->n_l2s, sizeof(*c->l2s), by_offset);
 	for (size_t i = 0; i < c->n_l2s; i++) {
 		struct l2_ref *last = used ? &c->l2s[used - 1] : NULL;
@@ -66,6 +69,8 @@ static int add_l2(struct qcheck *c, const struct l2_ref *ref)
 		if (rc)
 			return rc;
 	}
+	if (array_grow(&c->l2s, &c->cap_l2s, c->n_l2s + 1, sizeof(*c->l2s)))
+		return -ENOMEM;
 	c->l2s[c->n_l2s++] = *ref;
 	return 0;
 }
