@@ -99,17 +99,20 @@ static void reftable_set(struct qcow2 *s, uint64_t b, uint64_t offset)
 	qcow2_guard_add(s, QCOW2_TABLE_BLOCK, offset);
 }
 
-static int insert_block(struct qcow2 *s, uint64_t b, uint64_t offset)
+/* New blocks in the cache, empty: all or none. */
+static int cache_blocks(struct qcow2 *s, uint64_t offset, uint64_t n)
 {
+	uint64_t len = n << s->h.cluster_bits;
 	struct qcow2_unit *u;
 	int rc;
 
-	for (uint64_t pos = 0; pos < s->h.cluster_size; pos += s->blocks.unit) {
+	for (uint64_t pos = 0; pos < len; pos += s->blocks.unit) {
 		rc = qcow2_cache_insert(&s->blocks, offset + pos, false, &u);
-		if (rc)
+		if (rc) {
+			qcow2_cache_drop(&s->blocks, offset, pos);
 			return rc;
+		}
 	}
-	reftable_set(s, b, offset);
 	return 0;
 }
 
@@ -119,8 +122,11 @@ static int create_block(struct qcow2 *s, uint64_t b)
 	uint64_t cluster = b << s->h.refblock_bits;
 	int rc;
 
-	rc = insert_block(s, b, cluster << s->h.cluster_bits);
-	return rc ? rc : set_run(s, cluster, 1, 1);
+	rc = cache_blocks(s, cluster << s->h.cluster_bits, 1);
+	if (rc)
+		return rc;
+	reftable_set(s, b, cluster << s->h.cluster_bits);
+	return set_run(s, cluster, 1, 1);
 }
 
 /* In memory; flush.c writes it. */
@@ -201,19 +207,23 @@ static int new_area(struct qcow2 *s, uint64_t payload, uint64_t *cluster)
 	if (rc)
 		return rc;
 	at = a.first_block << s->h.refblock_bits;
-	if (a.n_table) {
+	rc = cache_blocks(s, at << s->h.cluster_bits, a.n_blocks);
+	if (rc)
+		return rc;
+	if (a.n_table)
 		rc = move_reftable(s, a.n_table, at + a.n_blocks);
-		if (rc)
-			return rc;
+	if (rc) {
+		qcow2_cache_drop(&s->blocks, at << s->h.cluster_bits,
+				 a.n_blocks << s->h.cluster_bits);
+		return rc;
 	}
-	for (uint64_t i = 0; i < a.n_blocks && !rc; i++)
-		rc = insert_block(s, a.first_block + i,
-				  (at + i) << s->h.cluster_bits);
+	/* From here on nothing fails: these refcounts are in memory. */
+	for (uint64_t i = 0; i < a.n_blocks; i++)
+		reftable_set(s, a.first_block + i,
+			     (at + i) << s->h.cluster_bits);
 	used = a.n_blocks + a.n_table + payload;
-	if (!rc)
-		rc = set_run(s, at, used, 1);
 	*cluster = at + a.n_blocks + a.n_table;
-	return rc;
+	return set_run(s, at, used, 1);
 }
 
 static bool is_free(const struct qcow2 *s, const struct span *span, uint64_t i)
