@@ -244,6 +244,7 @@ static int parse(const struct img_create_args *args, struct qcow2_new *n,
 		 struct err *e)
 {
 	struct qcow2_header *h = &n->h;
+	uint64_t size;
 	int rc;
 
 	rc = refuse_encryption(args, e);
@@ -266,9 +267,14 @@ static int parse(const struct img_create_args *args, struct qcow2_new *n,
 		rc = check_version(h, e);
 	if (rc)
 		return rc;
-	if (!round_up_ok(args->size, 512, &h->size))
+	size = args->size;
+	rc = size ? 0 : opt_size(args, "size", &size, e);
+	if (rc)
+		return rc;
+	if (size > INT64_MAX - 511)
 		return fail(e, EINVAL, "a size of %" PRIu64 " bytes is too "
-			    "large", args->size);
+			    "large", size);
+	h->size = round_up(size, 512);
 	qcow2_header_derive(h);
 	rc = check_backing(n, e);
 	/* A raw data file has every cluster at its place: say so now. */

@@ -170,6 +170,15 @@ void qcow2_l2_set(struct qcow2 *s, struct qcow2_slot *slot, uint64_t entry,
 	qcow2_cache_dirty(&s->l2, slot->unit);
 }
 
+/* An entry that lies may not make us free a table. */
+static int free_data(struct qcow2 *s, uint64_t cluster, uint64_t n, bool discard)
+{
+	int rc = qcow2_guard_data(s, cluster << s->h.cluster_bits,
+				  n << s->h.cluster_bits);
+
+	return rc ? rc : qcow2_free(s, cluster, n, discard);
+}
+
 int qcow2_l2_free(struct qcow2 *s, uint64_t entry, bool discard)
 {
 	uint64_t host, len, first, last, next;
@@ -184,13 +193,13 @@ int qcow2_l2_free(struct qcow2 *s, uint64_t entry, bool discard)
 		next = qcow2_cluster_of(s, s->compressed_next);
 		if (next >= first && next <= last)
 			s->compressed_next = 0;
-		return qcow2_free(s, first, last - first + 1, discard);
+		return free_data(s, first, last - first + 1, discard);
 	case QCOW2_KIND_DATA:
 	case QCOW2_KIND_ZERO_ALLOC:
 		if (s->h.external_data)
 			return 0;
 		host = entry & QCOW2_OFFSET_MASK;
-		return qcow2_free(s, qcow2_cluster_of(s, host), 1, discard);
+		return free_data(s, qcow2_cluster_of(s, host), 1, discard);
 	default:
 		return 0;
 	}
