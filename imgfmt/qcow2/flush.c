@@ -224,13 +224,17 @@ int qcow2_flush_locked(struct qcow2 *s)
 	rc = stage_a(s);
 	if (!rc)
 		rc = write_reftable(s);
+	/* They are on the disk.  Should the rest fail, L1 may refer to them. */
+	if (!rc && keeps(s, 2))
+		qcow2_cache_settle(&s->l2);
 	if (!rc && (s->l2.n_dirty || s->l1_any_dirty || s->l1_moved))
 		rc = stage_c(s);
 	if (!rc)
 		rc = write_size(s);
 	if (rc)
 		return rc;
-	qcow2_cache_settle(&s->l2);
+	if (!keeps(s, 2))
+		qcow2_cache_settle(&s->l2);
 	return qcow2_free_pending(s);
 }
 
