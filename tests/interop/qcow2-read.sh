@@ -35,7 +35,8 @@ run() {		# OPTIONS [CREATE-ARGUMENTS]
 	agree a.qcow2
 }
 
-head -c 3000000 /dev/urandom >noise
+cp "$VIMG" program.raw
+truncate -s 3M program.raw
 qemu-img create -q -f raw base 2M
 qemu-io -f raw -c "write -P 9 0 2M" base >/dev/null
 for o in compat=0.10 cluster_size=512 cluster_size=4k cluster_size=2M \
@@ -59,7 +60,7 @@ for o in compression_type=zlib compression_type=zstd cluster_size=512 \
 	compression_type=zstd,extended_l2=on refcount_bits=1; do
 	what="compressed $o"
 	rm -f a.qcow2
-	qemu-img convert -c -O qcow2 -o $o "$VIMG" a.qcow2
+	qemu-img convert -c -f raw -O qcow2 -o $o program.raw a.qcow2
 	agree a.qcow2
 	fill a.qcow2
 	agree a.qcow2
