@@ -131,6 +131,27 @@ expect_exit 0 "$VIMG" dd -O qcow2 bs=64k skip=3 count=5 if=base.qcow2 of=dd.qcow
 "$VIMG" convert dd.qcow2 back.raw
 dd if=a.raw bs=64k skip=3 count=5 status=none | cmp - back.raw
 
+# --salvage: compressed data that does not inflate reads as zeroes, is listed,
+# and what is around it is there.
+tr '\0' a </dev/zero | head -c 1M >salvage.raw
+"$VIMG" convert -c -O qcow2 salvage.raw hurt.qcow2
+# at FILE OFFSET: the big-endian number there.
+at() { echo $((0x$(od -An -t x8 --endian=big -j "$2" -N 8 "$1" | tr -d ' '))); }
+l2=$(($(at hurt.qcow2 "$(at hurt.qcow2 40)") & 0xfffffffffffe00))
+first=$(($(at hurt.qcow2 $l2) & 0x3fffffffffffff))
+printf '\377\377\377\377\377\377' | dd of=hurt.qcow2 bs=1 seek=$first \
+	conv=notrunc status=none
+expect_exit 1 "$VIMG" convert hurt.qcow2 hurt.raw
+[ ! -e hurt.raw ]
+expect_exit 0 "$VIMG" convert --salvage hurt.qcow2 hurt.raw
+grep -q 'warning: error while reading offset 0: ' errors ||
+	die "$(cat errors)"
+[ "$(head -c 65536 hurt.raw | tr -d '\0' | wc -c)" = 0 ]
+cmp <(tail -c +65537 hurt.raw) <(tail -c +65537 salvage.raw)
+expect_exit 0 "$VIMG" convert --salvage --output=json hurt.qcow2 hurt.raw
+has '"lost-bytes": 65536'
+has '"length": 65536'
+
 # Stacked formats: a qcow2 image on a raw disk inside a qcow2 image.
 expect_exit 0 "$VIMG" convert -O qcow2 base.qcow2 -f raw nested.qcow2
 expect_exit 0 "$VIMG" checksum --image-opts \

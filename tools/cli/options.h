@@ -8,7 +8,7 @@
 #include "imgfmt/imgfmt.h"
 
 struct options {
-	struct img_kv *kv;	/* key and value are one allocation, the key's */
+	struct img_kv *kv;	/* key and value are one block, the key's */
 	size_t n, cap;
 };
 

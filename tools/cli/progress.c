@@ -12,7 +12,7 @@
 static atomic_int cancelled;		/* the signal's number */
 static volatile sig_atomic_t asked;
 
-#define JSON_INTERVAL 0.5		/* seconds; one line a second is promised */
+#define JSON_INTERVAL 0.5		/* seconds; a line each second is due */
 
 static void on_cancel(int sig)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* progress.h - show how far a long command is, and let signals end it cleanly.
  *
- * SIGINT, SIGTERM and SIGHUP set `*progress_cancelled()`, which the engines look
- * at; the program cleans up and then dies of that signal.  SIGUSR1 asks for one
- * line of progress on standard error.
+ * SIGINT, SIGTERM and SIGHUP set `*progress_cancelled()`, which the engines
+ * look at; the program cleans up and then dies of that signal.  SIGUSR1 asks for
+ * one line of progress on standard error.
  */
 #ifndef TOOLS_PROGRESS_H
 #define TOOLS_PROGRESS_H

@@ -10,7 +10,7 @@ struct convert {
 	struct image source;		/* its name is not used */
 	char **names;			/* of the sources, as typed */
 	size_t n_names;
-	struct new_image out;		/* target; with -n only the path counts */
+	struct new_image out;		/* with -n only the path counts */
 
 	bool skip_create;		/* -n */
 	bool target_opts;		/* the target is an option string */

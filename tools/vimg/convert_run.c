@@ -275,8 +275,8 @@ static int check_target(struct job *job, struct img *dst)
 				return fail(&job->e, EINVAL, "'%s' is also a "
 					    "source", img_name(dst));
 	if (img_size(dst) < job->total)
-		return fail(&job->e, EINVAL, "output file is smaller than input "
-			    "file");
+		return fail(&job->e, EINVAL, "output file is smaller than "
+			    "input file");
 	if (c->compress && !img_compress_unit(dst))
 		return fail(&job->e, ENOTSUP, "Compression not supported for "
 			    "this file format");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* info_print.c - one image's information as text or JSON.
  *
- * Keys come in the order in which qemu-img 7.2 has them, for what compares text.
+ * Keys come in the order of qemu-img 7.2, for what compares text.
  */
 #include <stdio.h>
 #include <string.h>

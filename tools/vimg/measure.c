@@ -58,13 +58,15 @@ static int parse(struct cli *cli, struct measure_args *a, int argc,
 	bool sized, named;
 	int c, rc;
 
-	while ((c = getopt_long(argc, argv, ":hf:l:o:O:U", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":hf:l:o:O:U", longs, NULL)) !=
+	       -1) {
 		rc = parse_option(cli, a, c, argv);
 		if (rc != CLI_DONE)
 			return rc;
 	}
 	if (argc > optind + 1)
-		return cli_bad(cli, "At most one filename argument is allowed.");
+		return cli_bad(cli, "At most one filename argument is "
+			       "allowed.");
 	named = argc > optind;
 	sized = a->size != UINT64_MAX;
 	if (!named && (cli->image_opts || a->image.format ||

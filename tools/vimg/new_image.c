@@ -84,7 +84,8 @@ static int add_option(struct new_image *n, const struct img_option *known,
 		n->has_size = true;
 		return 0;
 	}
-	options_remove(&n->options, known->name);	/* the last one counts */
+	/* The last one counts. */
+	options_remove(&n->options, known->name);
 	return options_set(&n->options, known->name, value);
 }
 
@@ -204,12 +205,13 @@ static void announce(const char *key, const char *value)
 void new_image_announce(const struct cli *cli, const struct new_image *n)
 {
 	static const struct {
-		const char *key, *value;	/* value: of qcow2, if not set */
+		const char *key, *value;	/* of qcow2, if not set */
 	} order[] = {
 		{ "encryption", NULL }, { "encrypt.format", NULL },
-		{ "encrypt.key-secret", NULL }, { "cluster_size", "65536" }, { "extended_l2", "off" },
-		{ "preallocation", NULL }, { "compression_type", "zlib" },
-		{ "size", NULL }, { "compat", NULL }, { "backing_file", NULL },
+		{ "encrypt.key-secret", NULL }, { "cluster_size", "65536" },
+		{ "extended_l2", "off" }, { "preallocation", NULL },
+		{ "compression_type", "zlib" }, { "size", NULL },
+		{ "compat", NULL }, { "backing_file", NULL },
 		{ "backing_fmt", NULL }, { "data_file", NULL },
 		{ "data_file_raw", NULL }, { "lazy_refcounts", "off" },
 		{ "refcount_bits", "16" },

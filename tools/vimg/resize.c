@@ -127,12 +127,13 @@ static int resize_run(struct cli *cli, int argc, char **argv)
 	digits = r.size_text + strspn(r.size_text, "+-");
 	if (digits > r.size_text + 1 || size_parse(digits, &number) == -EINVAL)
 		return cli_bad(cli, "Parameter 'size' expects a non-negative "
-			       "number below 2^64\nOptional suffix k, M, G, T, "
-			       "P or E means kilo-, mega-, giga-, tera-, peta-\n"
+			       "number below 2^64\n"
+			       "Optional suffix k, M, G, T, P or E means "
+			       "kilo-, mega-, giga-, tera-, peta-\n"
 			       "and exabytes, respectively.");
 	if (size_parse(digits, &number))
-		return cli_bad(cli, "New image size must be positive, and below "
-			       "8E");
+		return cli_bad(cli, "New image size must be positive, and "
+			       "below 8E");
 	r.image.opts = cli->image_opts;
 	cli_resolver_init(cli);
 	if (image_open(cli, &r.image, &img))
