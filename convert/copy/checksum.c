@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* checksum.c - a hash of an image's content, whatever its format.
  *
- * The construction, for a hash function H and an image of `size` bytes, cut into
- * n blocks of 64 KiB of which the last may be short:
+ * The construction, for a hash function H and an image of `size` bytes, cut
+ * into n blocks of 64 KiB of which the last may be short:
  *
  *	H( H(block 1) || H(block 2) || ... || H(block n) || size )
  *

@@ -47,7 +47,7 @@ struct compare {
 struct both {
 	uint64_t len;
 	struct img_extent ext[2];
-	bool to_end[2];		/* strict: the extent reaches the end of its image */
+	bool to_end[2];		/* strict: the extent is its image's last */
 };
 
 /* What lies at `offset`; the rest of the shorter image is zero. */

@@ -17,8 +17,8 @@
 /* Zeroes are looked for in steps of this many bytes. */
 #define GRANULE 4096u
 #define SECTOR 512u
-/* How far ahead to map: holes of up to this length are one piece.  It doubles as
- * long as there are only holes, and is short again after data, where finding
+/* How far ahead to map: holes of up to this length are one piece.  It doubles
+ * as long as there are only holes, and is short again after data, where finding
  * the end costs the file system time.
  */
 #define MAP_ASK (64u << 20)

@@ -37,9 +37,9 @@ struct copy_lost {
 struct copy_args {
 	struct img *const *sources;	/* laid end to end */
 	size_t n_sources;
-	struct img *dst;		/* at least as large as all of them; NULL:
+	struct img *dst;		/* as large as all of them at least; NULL:
 					 * only read, for the checksum */
-	unsigned threads;		/* 0: one a core; at most COPY_MAX_THREADS */
+	unsigned threads;		/* 0: one a core; see COPY_MAX_THREADS */
 
 	/* dst reads as zeroes everywhere now, so zeroes need not be written.
 	 * A backing file of dst makes this wrong; use keep_backing.
@@ -51,7 +51,7 @@ struct copy_args {
 	 * backing file, which tells where that ends.
 	 */
 	bool keep_backing;
-	uint64_t sparse;	/* smallest run of zeroes that is made sparse, in
+	uint64_t sparse;	/* smallest run of zeroes to be made sparse,
 				 * bytes; 0: COPY_SPARSE_DEFAULT */
 	bool no_sparse;		/* write every byte (qemu-img convert -S 0) */
 	bool out_of_order;	/* writes may reach dst in any order (-W) */
@@ -59,9 +59,9 @@ struct copy_args {
 	bool compress;		/* store compressed units */
 	int level;		/* 0: the format's default */
 
-	bool salvage;		/* write zeroes for what cannot be read, and go on */
-	/* Called in the caller's thread, once for each range when all is copied,
-	 * in the order of the offsets.  May be NULL: the result has them too.
+	bool salvage;		/* write zeroes for what cannot be read */
+	/* Called in the caller's thread, once for each range when all is
+	 * copied, in the order of the offsets.  May be NULL: the result has them too.
 	 */
 	void (*lost)(void *arg, const struct copy_lost *range);
 

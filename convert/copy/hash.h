@@ -15,7 +15,7 @@ int hasher_new(const struct checksum_type *type, struct hasher **out,
 	       struct err *e);
 void hasher_free(struct hasher *h);
 
-/* Hash one block (the last one may be short) into `digest`.  From any thread. */
+/* Hash one block (the last may be short) into `digest`.  From any thread. */
 int hasher_block(const struct hasher *h, const void *buf, size_t len,
 		 uint8_t *digest);
 

@@ -18,7 +18,7 @@
 #include "imgfmt/base/buf.h"
 
 #define NEW_MODE 0644
-#define MAX_LINKS 40		/* of dangling symbolic links, as in the kernel */
+#define MAX_LINKS 40		/* of symbolic links, as in the kernel */
 
 enum kind {
 	OUTPUT_TMPFILE,		/* new, without a name */
@@ -271,7 +271,7 @@ int output_space(const struct output *out, uint64_t needed, struct err *e)
 
 	if (out->kind == OUTPUT_DEVICE)
 		return device_space(out, needed, e);
-	/* A file system that counts no blocks (some FUSE ones) tells nothing. */
+	/* A file system that counts no blocks (some with FUSE) says nothing. */
 	if (fstatvfs(out->fd, &fs) || !fs.f_blocks || fstat(out->fd, &st))
 		return 0;
 	have = geteuid() ? fs.f_bavail : fs.f_bfree;

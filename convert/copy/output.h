@@ -5,14 +5,15 @@
  * system can do that, else ".NAME.partial" beside its place, so that neither a
  * failure nor kill -9 leaves half an image under the final name.  A file that
  * exists is written in place: it keeps its inode, owner, mode, links.  It is
- * emptied again when the conversion fails (kill -9 excepted: that leaves what was
- * written).  A block device is written as it is; one that is mounted is refused.
+ * emptied again when the conversion fails (kill -9 excepted: that leaves what
+ * was written).  A block device is written as it is; one that is mounted is
+ * refused.
  *
  * The way of a conversion:
  *
  *	output_open(path, &args, &out, e)	refuses a source of its own
  *	output_space(out, needed, e)		says when the disk is too small
- *	output_layer(out, flags, &file, e)	takes the lock; nothing is lost yet
+ *	output_layer(out, flags, &file, e)	takes the lock, loses nothing
  *	output_begin(out, e)			an existing file is emptied
  *	img_create(file, ...), img_stack(file, ...), copy_run(...), img_close()
  *	output_commit(out, e)			or output_abort(out)
@@ -34,15 +35,15 @@ struct output_args {
 	size_t n_sources;
 	bool no_flush;		/* commit does not wait for the disk */
 	bool no_replace;	/* refuse a path that exists (-EEXIST) */
-	bool visible;		/* use ".NAME.partial" even where O_TMPFILE works */
+	bool visible;		/* ".NAME.partial" even where O_TMPFILE works */
 };
 
 int output_open(const char *path, const struct output_args *args,
 		struct output **out, struct err *e);
 
-/* Does this file still have `needed` bytes to grow?  What an existing file takes
- * counts as free.  -ENOSPC with both numbers if not; a block device must be that
- * large.
+/* Does this file still have `needed` bytes to grow?  What an existing file
+ * takes counts as free.  -ENOSPC with both numbers if not; a block device must
+ * be that large.
  */
 int output_space(const struct output *out, uint64_t needed, struct err *e);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* piece.c - what the engine does with one piece of the content: map it, read
- * it, look for zeroes, compress, hash, and write it.
+ * it, look for zeroes, compress and hash.  piece_write.c writes it.
  */
 #include "convert/copy/piece.h"
 
@@ -10,9 +10,6 @@
 
 #include "imgfmt/base/buf.h"
 #include "imgfmt/base/bytes.h"
-
-/* dst is zeroed in steps of this many bytes, so that a cancel is noticed. */
-#define ZERO_STEP (256u << 20)
 
 int piece_alloc(struct copy *c, struct piece *p)
 {
@@ -48,19 +45,6 @@ void piece_free(struct piece *p)
 	free(p->lost);
 }
 
-static size_t n_granules(const struct copy *c, const struct piece *p)
-{
-	return (size_t)div_round_up(p->len, c->granule);
-}
-
-/* Bytes from granule `first` up to `end`; the last granule may be short. */
-static size_t granules_len(const struct copy *c, const struct piece *p,
-			   size_t first, size_t end)
-{
-	return (size_t)(min_u64(end * (uint64_t)c->granule, p->len) -
-			first * (uint64_t)c->granule);
-}
-
 static enum granule extent_granule(const struct copy *c,
 				   const struct img_extent *ext)
 {
@@ -78,7 +62,7 @@ static int map_granules(struct copy *c, struct piece *p, struct err *e)
 	struct img_extent ext;
 	int rc;
 
-	memset(p->granules, GRANULE_UNSET, n_granules(c, p));
+	memset(p->granules, GRANULE_UNSET, piece_granules(c, p));
 	for (at = p->offset; at < end; at += ext.len) {
 		size_t first, last;
 		enum granule g;
@@ -108,7 +92,7 @@ static int map_granules(struct copy *c, struct piece *p, struct err *e)
 /* A compressed unit is stored as a whole or not at all. */
 static void complete_units(struct copy *c, struct piece *p)
 {
-	size_t per = c->unit / c->granule, n = n_granules(c, p);
+	size_t per = c->unit / c->granule, n = piece_granules(c, p);
 
 	for (size_t i = 0; i < n; i += per) {
 		size_t end = (size_t)min_u64(i + per, n), skipped = 0;
@@ -146,7 +130,7 @@ static void wait_for_rate(struct copy *c, struct pipeline *pl, size_t len)
 static int read_granules(struct copy *c, struct piece *p, struct pipeline *pl,
 			 struct err *e)
 {
-	size_t n = n_granules(c, p), i, end, len;
+	size_t n = piece_granules(c, p), i, end, len;
 	int rc;
 
 	for (i = 0; i < n; i = end) {
@@ -155,7 +139,7 @@ static int read_granules(struct copy *c, struct piece *p, struct pipeline *pl,
 			continue;
 		while (end < n && must_read(c, p->granules[end]))
 			end++;
-		len = granules_len(c, p, i, end);
+		len = piece_bytes(c, p, i, end);
 		wait_for_rate(c, pl, len);
 		rc = piece_read(c, p, i * c->granule, len, e);
 		if (rc)
@@ -167,12 +151,12 @@ static int read_granules(struct copy *c, struct piece *p, struct pipeline *pl,
 
 static void find_zeroes(struct copy *c, struct piece *p)
 {
-	size_t n = n_granules(c, p);
+	size_t n = piece_granules(c, p);
 
 	for (size_t i = 0; i < n; i++)
 		if (p->granules[i] == GRANULE_DATA &&
 		    bytes_are_zero(p->buf + i * c->granule,
-				   granules_len(c, p, i, i + 1)))
+				   piece_bytes(c, p, i, i + 1)))
 			p->granules[i] = GRANULE_ZERO;
 }
 
@@ -182,25 +166,20 @@ static void make_data(struct copy *c, struct piece *p, size_t i, size_t end)
 	for (; i < end; i++) {
 		if (p->granules[i] == GRANULE_HOLE)
 			memset(p->buf + i * c->granule, 0,
-			       granules_len(c, p, i, i + 1));
+			       piece_bytes(c, p, i, i + 1));
 		p->granules[i] = GRANULE_DATA;
 	}
 }
 
-static bool is_zero(uint8_t granule)
-{
-	return granule == GRANULE_ZERO || granule == GRANULE_HOLE;
-}
-
-/* Keep the part of a run of zeroes that makes whole blocks of dst sparse, and is
- * long enough; the rest becomes data.
+/* Keep the part of a run of zeroes that makes whole blocks of dst sparse, and
+ * is long enough; the rest becomes data.
  */
 static void trim_run(struct copy *c, struct piece *p, size_t first, size_t end,
 		     bool has_hole)
 {
 	uint64_t from = p->offset + first * (uint64_t)c->granule;
 	uint64_t to = p->offset + first * (uint64_t)c->granule +
-		      granules_len(c, p, first, end);
+		      piece_bytes(c, p, first, end);
 	uint64_t long_enough = has_hole ? 1 : c->sparse;
 	size_t keep_first, keep_end;
 
@@ -220,19 +199,19 @@ static void trim_run(struct copy *c, struct piece *p, size_t first, size_t end,
 /* Which zeroes are not worth a hole in dst? */
 static void trim_zeroes(struct copy *c, struct piece *p)
 {
-	size_t n = n_granules(c, p), i, end;
+	size_t n = piece_granules(c, p), i, end;
 	bool has_hole;
 
 	for (i = 0; i < n; i = end) {
 		end = i + 1;
-		if (!is_zero(p->granules[i])) {
+		if (!granule_is_zero(p->granules[i])) {
 			continue;
 		} else if (c->args->no_sparse) {
 			make_data(c, p, i, end);
 			continue;
 		}
 		has_hole = p->granules[i] == GRANULE_HOLE;
-		for (; end < n && is_zero(p->granules[end]); end++)
+		for (; end < n && granule_is_zero(p->granules[end]); end++)
 			has_hole |= p->granules[end] == GRANULE_HOLE;
 		trim_run(c, p, i, end, has_hole);
 	}
@@ -243,7 +222,7 @@ static bool all_zero(const struct copy *c, const struct piece *p, size_t at,
 		     size_t len)
 {
 	for (size_t i = at / c->granule; i * c->granule < at + len; i++)
-		if (!is_zero(p->granules[i]))
+		if (!granule_is_zero(p->granules[i]))
 			return false;
 	return true;
 }
@@ -254,7 +233,7 @@ static void fill_holes(struct copy *c, struct piece *p, size_t at, size_t len)
 	for (size_t i = at / c->granule; i * c->granule < at + len; i++)
 		if (p->granules[i] == GRANULE_HOLE)
 			memset(p->buf + i * c->granule, 0,
-			       granules_len(c, p, i, i + 1));
+			       piece_bytes(c, p, i, i + 1));
 }
 
 static int hash_window(struct copy *c, struct piece *p, struct err *e)
@@ -295,7 +274,8 @@ static int compress_window(struct copy *c, struct piece *p, unsigned worker,
 		make_data(c, p, at / c->granule,
 			  (size_t)div_round_up(at + len, c->granule));
 		/* Only the end of an image may be less than a unit. */
-		if (len < c->unit && p->offset + at + len != img_size(c->args->dst))
+		if (len < c->unit &&
+		    p->offset + at + len != img_size(c->args->dst))
 			continue;
 		rc = img_compress(c->codecs[worker], p->buf + at, len, out,
 				  &p->packed_len[i]);
@@ -338,111 +318,4 @@ int piece_process(struct copy *c, struct piece *p, struct pipeline *pl,
 			return rc;
 	}
 	return c->args->dst && !c->ordered ? piece_write(c, p, e) : 0;
-}
-
-static int write_error(const struct copy *c, int rc, uint64_t offset,
-		       struct err *e)
-{
-	return fail_rc(e, rc, "writing %s at offset %llu",
-		       img_name(c->args->dst), (unsigned long long)offset);
-}
-
-/* Make a range of dst read as zeroes, if it does not already. */
-static int write_zeroes(struct copy *c, uint64_t offset, uint64_t len,
-			struct err *e)
-{
-	uint64_t end = offset + len, n;
-	int rc;
-
-	if (c->args->keep_backing)
-		end = min_u64(end, max_u64(c->backing_size, offset));
-	else if (c->args->target_is_zero)
-		return 0;
-	for (; offset < end; offset += n) {
-		if (c->args->cancel && atomic_load(c->args->cancel))
-			return fail(e, ECANCELED, "cancelled");
-		n = min_u64(end - offset, ZERO_STEP);
-		rc = img_zero(c->args->dst, n, offset, 0);
-		if (rc)
-			return write_error(c, rc, offset, e);
-	}
-	return 0;
-}
-
-static int write_plain(struct copy *c, struct piece *p, size_t at, size_t len,
-		       struct err *e)
-{
-	int rc;
-
-	rc = img_write(c->args->dst, p->buf + at, len, p->offset + at);
-	if (rc)
-		return write_error(c, rc, p->offset + at, e);
-	p->written += len;
-	return 0;
-}
-
-static int write_units(struct copy *c, struct piece *p, struct err *e)
-{
-	const uint8_t *packed = p->packed;
-	int rc = 0;
-
-	for (size_t i = 0; i * c->unit < p->len && !rc; i++) {
-		size_t at = i * c->unit, packed_len = p->packed_len[i];
-		size_t len = (size_t)min_u64(c->unit, p->len - at);
-		uint8_t first = p->granules[at / c->granule];
-
-		if (first == GRANULE_SKIP)
-			continue;
-		if (is_zero(first)) {
-			rc = write_zeroes(c, p->offset + at, len, e);
-			continue;
-		}
-		rc = -EEXIST;
-		if (packed_len)
-			rc = img_write_compressed(c->args->dst, packed,
-						  packed_len, p->offset + at);
-		packed += packed_len;
-		if (rc == -EEXIST)	/* nothing gained, or not a new image */
-			rc = write_plain(c, p, at, len, e);
-		else if (rc)
-			rc = write_error(c, rc, p->offset + at, e);
-		else
-			p->written += len;
-	}
-	return rc;
-}
-
-static int write_granules(struct copy *c, struct piece *p, struct err *e)
-{
-	size_t n = n_granules(c, p), i, end, len;
-	int rc = 0;
-
-	for (i = 0; i < n && !rc; i = end) {
-		uint8_t g = p->granules[i];
-
-		end = i + 1;
-		while (end < n && (p->granules[end] == g ||
-				   (is_zero(g) && is_zero(p->granules[end]))))
-			end++;
-		len = granules_len(c, p, i, end);
-		if (g == GRANULE_DATA)
-			rc = write_plain(c, p, i * c->granule, len, e);
-		else if (is_zero(g))
-			rc = write_zeroes(c, p->offset + i * c->granule, len,
-					  e);
-	}
-	return rc;
-}
-
-int piece_write(struct copy *c, struct piece *p, struct err *e)
-{
-	switch (p->kind) {
-	case PIECE_SKIP:
-		return 0;
-	case PIECE_ZERO:
-		return write_zeroes(c, p->offset, p->len, e);
-	case PIECE_WINDOW:
-		break;
-	}
-	return c->unit ? write_units(c, p, e) : write_granules(c, p, e);
 }

@@ -15,8 +15,8 @@
 
 enum piece_kind { PIECE_WINDOW, PIECE_ZERO, PIECE_SKIP };
 
-/* What a granule is.  DATA is in the buffer; so is ZERO, which was read and found
- * to be zeroes; HOLE is zero by the map; SKIP is left to dst's backing file.
+/* What a granule is.  DATA is in the buffer; so is ZERO, which was read and
+ * found to be zeroes; HOLE is zero by the map; SKIP is left to dst's backing file.
  */
 enum granule { GRANULE_UNSET, GRANULE_DATA, GRANULE_ZERO, GRANULE_HOLE,
 	       GRANULE_SKIP };
@@ -26,8 +26,8 @@ struct piece {
 	uint64_t offset, len;
 	uint8_t *buf;			/* piece_size bytes */
 	uint8_t *granules;		/* enum granule, one each */
-	uint8_t *digests;		/* of hash blocks; NULL: no hash wanted */
-	uint8_t *packed;		/* compressed units, end to end; or NULL */
+	uint8_t *digests;		/* of hash blocks; NULL: not wanted */
+	uint8_t *packed;		/* compressed units in a row, or NULL */
 	size_t *packed_len;		/* of each unit; 0: not compressed */
 	uint64_t data, written;		/* bytes */
 	struct copy_lost *lost;		/* what salvage gave up here */
@@ -57,6 +57,25 @@ struct copy {
 	struct copy_result *result;	/* of finish() */
 	size_t lost_cap;
 };
+
+static inline bool granule_is_zero(uint8_t granule)
+{
+	return granule == GRANULE_ZERO || granule == GRANULE_HOLE;
+}
+
+/* How many granules has a window? */
+static inline size_t piece_granules(const struct copy *c, const struct piece *p)
+{
+	return (size_t)div_round_up(p->len, c->granule);
+}
+
+/* Bytes from granule `first` up to `end`; the last granule may be short. */
+static inline size_t piece_bytes(const struct copy *c, const struct piece *p,
+				 size_t first, size_t end)
+{
+	return (size_t)(min_u64(end * (uint64_t)c->granule, p->len) -
+			first * (uint64_t)c->granule);
+}
 
 int piece_alloc(struct copy *c, struct piece *p);
 void piece_free(struct piece *p);

@@ -3,8 +3,8 @@
  * order.
  *
  * One lock covers all of struct pipeline.  next() is called with it held: it
- * hands out work by the megabyte, so the lock is not where time goes.  process()
- * and finish() run without it.
+ * hands out work by the megabyte, so the lock is not where time goes.
+ * process() and finish() run without it.
  */
 #include "convert/copy/pipeline.h"
 
@@ -32,7 +32,7 @@ struct pipeline {
 	pthread_cond_t changed;		/* slots, stop */
 	pthread_cond_t ended;		/* a worker ended */
 	enum slot_state *state;
-	uint64_t taken, finished;	/* pieces so far; slot = count % slots */
+	uint64_t taken, finished;	/* pieces; slot = count % slots */
 	bool no_more, finishing;
 	atomic_bool stop;		/* written with the lock held */
 	unsigned running;		/* workers */

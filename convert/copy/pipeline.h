@@ -5,8 +5,8 @@
  * There are a few slots, each with the buffers for one piece of work.  A worker
  * takes the next piece into a free slot, processes it, and then, unless another
  * one is at it, finishes all pieces at the head of the line that are processed.
- * So nobody waits for a turn while there is a free slot, memory is bounded by the
- * slots, and what finish() does happens in the order of next().
+ * So nobody waits for a turn while there is a free slot, memory is bounded by
+ * the slots, and what finish() does happens in the order of next().
  */
 #ifndef COPY_PIPELINE_H
 #define COPY_PIPELINE_H
@@ -29,7 +29,7 @@ struct pipeline_args {
 		       unsigned slot, struct err *e);
 	/* Called by one thread at a time, in the order of next(). */
 	int (*finish)(void *ctx, unsigned slot, struct err *e);
-	/* Called in the caller's thread a few times each second.  May be NULL. */
+	/* Called in the caller's thread a few times each second, or NULL. */
 	void (*tick)(void *ctx);
 	void *ctx;
 	const atomic_int *cancel;	/* may be NULL */
@@ -45,8 +45,9 @@ int pipeline_run(const struct pipeline_args *args, struct err *e);
  */
 bool pipeline_stopped(struct pipeline *p);
 
-/* For process(): sleep until CLOCK_MONOTONIC shows `ns`, or the pipeline stops. */
+/* For process(): sleep until clock_ns() shows `ns`, or the pipeline stops. */
 void pipeline_sleep(struct pipeline *p, uint64_t ns);
-uint64_t clock_ns(void);
+
+uint64_t clock_ns(void);		/* CLOCK_MONOTONIC, ns */
 
 #endif

@@ -23,7 +23,7 @@ struct source_file {
 struct source {
 	struct img *const *images;
 	size_t n;
-	uint64_t *start;		/* where each begins; start[n] is total */
+	uint64_t *start;		/* of each; start[n] is total */
 	uint64_t total;
 	pthread_mutex_t lock;		/* of the files below */
 	struct source_file files[SOURCE_MAX_WATCHED];

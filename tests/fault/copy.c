@@ -25,7 +25,7 @@ static struct err e;
 struct job {
 	struct sheet *content;
 	bool compress;
-	unsigned side;		/* which image gets `plan`: 0 source, 1 target */
+	unsigned side;		/* who gets `plan`: 0 source, 1 target */
 	struct fault_plan plan;
 	uint64_t failures;	/* how many calls were made to fail */
 	uint64_t nth_alloc;	/* which allocation fails; 0: none */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sheet.h - an image in plain arrays whose every sector a test can look at: what
- * it holds, how it is stored, whether it can be read.
+/* sheet.h - an image in plain arrays whose every sector a test can look at:
+ * what it holds, how it is stored, whether it can be read.
  *
  * It claims to be a format that allocates ("sheet") and can store compressed
  * units, by a codec that knows runs of one byte.
@@ -28,7 +28,7 @@ struct sheet {
 	uint64_t last;		/* end of the last write */
 	bool in_order;		/* no write began before the end of the last */
 	/* What shall happen. */
-	uint64_t room;		/* bytes that can still be written; then ENOSPC */
+	uint64_t room;		/* bytes to be written before ENOSPC */
 	bool jitter;		/* yield at random in reads */
 	void (*on_write)(void *arg, uint64_t offset);	/* NULL: nothing */
 	void *arg;

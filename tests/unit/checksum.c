@@ -70,16 +70,19 @@ static void test_known(void)
 	CHECK_RUNS("9467334d6d7668a2f06898185b5cddc7"
 		   "8cdfbd962f50c6bf250101f03a0e54dc", { BLOCK / 2, 'A' });
 	CHECK_RUNS("e623a5702b1feb08fbb3d18e35bbb7ec"
-		   "10146b8cd1bcff811200a3948c78c55c", { 8 * BLOCK + BLOCK / 2, -1 });
+		   "10146b8cd1bcff811200a3948c78c55c",
+		   { 8 * BLOCK + BLOCK / 2, -1 });
 	CHECK_RUNS("e623a5702b1feb08fbb3d18e35bbb7ec"
-		   "10146b8cd1bcff811200a3948c78c55c", { 8 * BLOCK + BLOCK / 2, 0 });
+		   "10146b8cd1bcff811200a3948c78c55c",
+		   { 8 * BLOCK + BLOCK / 2, 0 });
 	CHECK_RUNS("4b2b5acd96f8105f4fb26abaf35c7c57"
-		   "56338ef9ccce19ffe7714c9ad94b4398", { BLOCK / 2, 'A' }, { BLOCK, -1 }, { BLOCK / 2, 0 },
+		   "56338ef9ccce19ffe7714c9ad94b4398",
+		   { BLOCK / 2, 'A' }, { BLOCK, -1 }, { BLOCK / 2, 0 },
 		   { BLOCK / 2, 'E' }, { BLOCK / 2, -1 }, { BLOCK / 2, 0 },
 		   { BLOCK / 2, -1 });
 }
 
-/* Holes, zero marks, zeroes as data, threads: the same content, the same sum. */
+/* Holes, zero marks, zeroes as data, threads: same content, same sum. */
 static void test_storage(void)
 {
 	char want[2][CHECKSUM_TEXT_LEN];
