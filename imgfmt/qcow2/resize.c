@@ -233,7 +233,15 @@ static int cut_file(struct qcow2 *s)
 	int rc = 0;
 
 	n = div_round_up(len, s->h.cluster_size);
+	/* A sparse file may be very long: pass over what has no refcounts. */
+	n = min_u64(n, s->reftable_size << s->h.refblock_bits);
 	while (n && !rc && !count) {
+		uint64_t block = (n - 1) >> s->h.refblock_bits;
+
+		if (!s->reftable[block]) {
+			n = block << s->h.refblock_bits;
+			continue;
+		}
 		rc = qcow2_refcount_load(s, n - 1, &count);
 		if (!rc && !count)
 			n--;
