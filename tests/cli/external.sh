@@ -97,4 +97,11 @@ expect_exit 1 "$VIMG" convert --allow-external -O raw in/data outside/data.raw
 expect_exit 1 "$VIMG" create -f qcow2 -b base.raw -F raw in/base.raw
 expect_exit 1 "$VIMG" convert -O qcow2 -o data_file=base.raw in/near in/new
 [ ! -e in/new ]
+for name in data ./data "$TMP/in/data"; do
+	cp in/data data.copy
+	expect_exit 1 "$VIMG" create -f qcow2 -o data_file="$name" in/data 1M
+	same_content in/data data.copy
+done
+expect_exit 1 "$VIMG" create -f qcow2 -o data_file=new in/new 1M
+[ ! -e in/new ]
 same_content in/base.raw outside/base.raw

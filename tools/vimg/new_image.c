@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "imgfmt/base/buf.h"
@@ -244,15 +245,54 @@ void new_image_announce(const struct cli *cli, const struct new_image *n)
 	fflush(stdout);
 }
 
+static bool same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return !strcmp(a, b) ||
+	       (!stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev &&
+		x.st_ino == y.st_ino);
+}
+
+/* The external data file must be none of the files at hand. */
+static int check_data_file(const struct new_image *n, const char *name,
+			   struct err *e)
+{
+	struct output_args args = {
+		.sources = n->sources, .n_sources = n->n_sources,
+	};
+	char *path = beside(n->path, name);
+	struct output *check;
+	int rc;
+
+	if (!path)
+		return fail(e, ENOMEM, "out of memory");
+	if (same_file(path, n->path))
+		rc = fail(e, EINVAL, "data_file '%s' is the image itself",
+			  name);
+	else
+		rc = output_open(path, &args, &check, e);
+	if (!rc)
+		output_abort(check);
+	free(path);
+	return rc;
+}
+
 int new_image_open(struct new_image *n, struct err *e)
 {
 	struct output_args args = {
 		.sources = n->sources, .n_sources = n->n_sources,
 		.no_flush = n->no_flush,
 	};
+	const char *data_file = options_get(&n->options, "data_file");
 	char *name;
 	int rc = image_file_name(n->path, &name, e);
 
+	if (!rc && data_file) {
+		rc = check_data_file(n, data_file, e);
+		if (rc)
+			free(name);
+	}
 	if (rc)
 		return rc;
 	rc = output_open(name, &args, &n->output, e);
@@ -266,22 +306,12 @@ int new_image_open(struct new_image *n, struct err *e)
 static int make_data_file(struct new_image *n, const char *name,
 			  struct err *e)
 {
-	struct output_args args = {
-		.sources = n->sources, .n_sources = n->n_sources,
-	};
 	char *path = beside(n->path, name);
-	struct output *check;
 	bool existed;
-	int fd, rc;
+	int fd, rc = 0;
 
 	if (!path)
 		return fail(e, ENOMEM, "out of memory");
-	rc = output_open(path, &args, &check, e);
-	if (rc) {
-		free(path);
-		return rc;
-	}
-	output_abort(check);
 	existed = !access(path, F_OK);
 	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
