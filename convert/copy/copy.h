@@ -37,9 +37,9 @@ struct copy_lost {
 struct copy_args {
 	struct img *const *sources;	/* laid end to end */
 	size_t n_sources;
-	struct img *dst;		/* as large as all of them at least; NULL:
+	struct img *dst;		/* no smaller than all of them; NULL:
 					 * only read, for the checksum */
-	unsigned threads;		/* 0: one a core; see COPY_MAX_THREADS */
+	unsigned threads;		/* 0: one a core */
 
 	/* dst reads as zeroes everywhere now, so zeroes need not be written.
 	 * A backing file of dst makes this wrong; use keep_backing.
@@ -61,7 +61,8 @@ struct copy_args {
 
 	bool salvage;		/* write zeroes for what cannot be read */
 	/* Called in the caller's thread, once for each range when all is
-	 * copied, in the order of the offsets.  May be NULL: the result has them too.
+	 * copied, in the order of the offsets.  May be NULL: the result
+	 * has them too.
 	 */
 	void (*lost)(void *arg, const struct copy_lost *range);
 

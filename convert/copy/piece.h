@@ -16,7 +16,8 @@
 enum piece_kind { PIECE_WINDOW, PIECE_ZERO, PIECE_SKIP };
 
 /* What a granule is.  DATA is in the buffer; so is ZERO, which was read and
- * found to be zeroes; HOLE is zero by the map; SKIP is left to dst's backing file.
+ * found to be zeroes; HOLE is zero by the map; SKIP is left to dst's backing
+ * file.
  */
 enum granule { GRANULE_UNSET, GRANULE_DATA, GRANULE_ZERO, GRANULE_HOLE,
 	       GRANULE_SKIP };
