@@ -196,15 +196,23 @@ int image_try_open(struct cli *cli, const struct image *im, struct img **out,
 void image_open_error(const struct cli *cli, const char *name,
 		      const struct err *e)
 {
+	const char *why = e->text;
 	char head[300];
+	size_t len;
 
-	/* qemu-img says it twice where the file itself is the trouble. */
-	snprintf(head, sizeof(head), "Could not open '%s'", name);
-	if (!strncmp(e->text, "Failed ", 7) ||
-	    (!cli->dropin && !strncmp(e->text, head, strlen(head))))
-		cli_error(cli, "%s", e->text);
+	snprintf(head, sizeof(head), "Could not open '%s': ", name);
+	len = strlen(head);
+	if (!strncmp(why, head, len) &&
+	    (!cli->dropin || !strncmp(why + len, "Failed ", 7)))
+		why += len;	/* qemu-img says some things twice */
+	if (!strncmp(why, "Failed to load", 14) ||
+	    !strncmp(why, "Failed in", 9))
+		cli_error(cli, "%s", why);
 	else
-		cli_error(cli, "%s: %s", head, e->text);
+		cli_error(cli, "%s%s", head, why);
+	if (cli->dropin && !strncmp(why, "Failed to get", 13))
+		fprintf(stderr, "Is another process using the image [%s]?\n",
+			name);
 }
 
 int image_open(struct cli *cli, const struct image *im, struct img **out)
