@@ -213,6 +213,18 @@ static void do_compressed(struct run *r, struct step *s)
 	memcpy(r->want + s->offset, r->buf, s->len);
 }
 
+static void check_discarded(struct run *r, const struct step *s)
+{
+	uint64_t start = round_up(s->offset, r->m->unit);
+	uint64_t end = s->offset + s->len;
+
+	if (end != r->size)
+		end = round_down(end, r->m->unit);
+	if (start < end && !bytes_are_zero(r->buf + (start - s->offset),
+					   end - start))
+		bad(r, s, "a discarded unit is not zero behind", start);
+}
+
 /* Each byte is now zero or what it was; from here on it stays that. */
 static void do_discard(struct run *r, const struct step *s)
 {
@@ -221,6 +233,8 @@ static void do_discard(struct run *r, const struct step *s)
 	for (uint64_t i = 0; i < s->len; i++)
 		if (r->buf[i] && r->buf[i] != r->want[s->offset + i])
 			bad(r, s, "differs after discard at", s->offset + i);
+	if (r->m->discard_zeroes)
+		check_discarded(r, s);
 	memcpy(r->want + s->offset, r->buf, s->len);
 }
 

@@ -22,6 +22,8 @@ struct model {
 				 * bytes; NULL: zeroes */
 	bool no_compressed;	/* write no compressed units */
 	bool no_discard;
+	bool discard_zeroes;	/* whole units in what is discarded read as
+				 * zeroes, also a short last one */
 
 	/* Open the image for writing, also after it was closed. */
 	int (*open)(void *arg, struct img **out, struct err *e);

@@ -1,112 +1,91 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* model_qcow2.c - the model test on qcow2 of random geometry: version, cluster
- * size, refcount width, subclusters, compression, backing file, data file.
+ * size, refcount width, subclusters, compression, backing chain, data file,
+ * preallocation, and internal snapshots where qemu-img is there to make them.
+ * time limit: 240 s
  *
- * After each time it is closed our check and qemu-img's must be content.  ROUNDS
- * sets how many geometries are tried.
+ * Each time it is closed our check must be content, and often qemu-img's; what
+ * qemu-img reads must be what we read, and snapshots must show what they have
+ * shown.  ROUNDS sets how many geometries are tried.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "imgfmt/base/buf.h"
 #include "imgfmt/fault.h"
 #include "tests/check.h"
 #include "tests/lib/model.h"
+#include "tests/lib/qdisk.h"
 #include "tests/lib/scratch.h"
 
-#define BASE_SIZE (700u << 10)
+#define MAX_SNAPSHOTS 8
 
-struct geometry {
-	unsigned version, cluster_bits, refcount_bits, prealloc;
-	bool extl2, zstd, backing, data_file, data_raw;
+struct snapshot {
 	uint64_t size;
-	char text[160];
-	bool has_qemu;
+	uint8_t *content;		/* NULL: there is none */
 };
 
-static const char *const prealloc_names[] = { "off", "metadata", "falloc",
-					      "full" };
+struct disk {
+	struct qdisk_shape shape;
+	uint64_t random, max_size;
+	bool has_qemu, snapshots;
+	struct snapshot taken[MAX_SNAPSHOTS];
+	unsigned n_taken;		/* all in all */
+};
 
-static uint64_t pick(uint64_t *random, uint64_t n)
+static uint64_t below(struct disk *d, uint64_t n)
 {
-	return fault_random(random) % n;
+	return fault_random(&d->random) % n;
 }
 
-static void choose(struct geometry *g, uint64_t *random)
-{
-	g->version = pick(random, 4) ? 3 : 2;
-	g->cluster_bits = 9 + (unsigned)pick(random, pick(random, 3) ? 8 : 13);
-	g->refcount_bits = 16;
-	g->extl2 = g->zstd = g->data_file = g->data_raw = false;
-	g->backing = pick(random, 3) == 0;
-	if (g->version == 3) {
-		g->refcount_bits = 1u << pick(random, 7);
-		g->extl2 = g->cluster_bits >= 14 && pick(random, 2);
-		g->zstd = pick(random, 2);
-		g->data_file = pick(random, 5) == 0;
-		g->data_raw = g->data_file && !g->backing && pick(random, 2);
-	}
-	g->prealloc = pick(random, 3) || (g->backing && !g->extl2) ? 0 :
-		      (unsigned)pick(random, 4);
-	g->size = (pick(random, 4) ? pick(random, 4096) + 1
-				   : (pick(random, 64) + 1) * 64) * 512;
-	snprintf(g->text, sizeof(g->text), "qcow2 v%u 2^%u refcount %u%s%s%s%s%s "
-		 "%s size %" PRIu64, g->version, g->cluster_bits,
-		 g->refcount_bits, g->extl2 ? " extl2" : "",
-		 g->zstd ? " zstd" : "", g->backing ? " backing" : "",
-		 g->data_file ? " data" : "", g->data_raw ? " raw" : "",
-		 prealloc_names[g->prealloc], g->size);
-}
-
-static void make_file(const char *path, uint64_t size)
+static void make_file(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	CHECK(fd >= 0 && !ftruncate(fd, (off_t)size) && !close(fd));
+	CHECK(fd >= 0 && !close(fd));
 }
 
-static void make_image(const struct geometry *g)
+static void make_image(const struct qdisk_shape *g, const char *name,
+		       const char *backing)
 {
 	struct img_resolver any = img_resolve_anywhere();
-	char cluster[16], bits[16];
-	struct img_kv kv[10] = {
-		{ "compat", g->version == 2 ? "0.10" : "1.1" },
-		{ "cluster_size", cluster }, { "refcount_bits", bits },
-		{ "extended_l2", g->extl2 ? "on" : "off" },
-		{ "compression_type", g->zstd ? "zstd" : "zlib" },
-		{ "preallocation", prealloc_names[g->prealloc] },
-		{ "data_file_raw", g->data_raw ? "on" : "off" },
-		{ "data_file", "disk.data" },
-	};
+	struct qdisk_options o;
 	struct img_create_args args = {
-		.format = "qcow2", .size = g->size, .options = kv,
-		.n_options = g->data_file ? 8 : 7, .resolver = &any,
-		.backing = g->backing ? "base" : NULL, .backing_format = "raw",
+		.format = "qcow2", .size = g->size, .resolver = &any,
+		.backing = backing, .backing_format = "qcow2",
 	};
 	struct img *file;
 	struct err e;
 
-	snprintf(cluster, sizeof(cluster), "%u", 1u << g->cluster_bits);
-	snprintf(bits, sizeof(bits), "%u", g->refcount_bits);
+	qdisk_options(g, &o);
+	args.options = o.kv;
+	args.n_options = o.n;
 	if (g->data_file)
-		make_file("disk.data", 0);
-	make_file("disk", 0);
-	CHECK_OK(img_file_open("disk", IMG_WRITE | IMG_NO_FLUSH, &file, &e));
+		make_file("disk.data");
+	make_file(name);
+	CHECK_OK(img_file_open(name, IMG_WRITE | IMG_NO_FLUSH, &file, &e));
 	CHECK_OK(img_create(file, &args, &e));
 	CHECK_OK(img_close(file, &e));
 }
 
-static int open_disk(void *arg, struct img **out, struct err *e)
+static int open_image(const char *name, unsigned flags, const char *snapshot,
+		      struct img **out, struct err *e)
 {
 	struct img_resolver any = img_resolve_anywhere();
 	struct img_open_args args = {
-		.format = "qcow2", .flags = IMG_WRITE | IMG_NO_FLUSH,
-		.resolver = &any,
+		.format = "qcow2", .flags = flags | IMG_NO_FLUSH,
+		.resolver = &any, .snapshot = snapshot,
 	};
 
+	return img_open(name, &args, out, e);
+}
+
+static int open_disk(void *arg, struct img **out, struct err *e)
+{
 	(void)arg;
-	return img_open("disk", &args, out, e);
+	return open_image("disk", IMG_WRITE, NULL, out, e);
 }
 
 static void print_line(void *arg, const char *line)
@@ -117,13 +96,9 @@ static void print_line(void *arg, const char *line)
 
 static int our_check(struct err *e)
 {
-	struct img_resolver any = img_resolve_anywhere();
-	struct img_open_args args = {
-		.format = "qcow2", .flags = IMG_NO_DATA, .resolver = &any,
-	};
 	struct img_check check = { .report = print_line };
 	struct img *img;
-	int rc = img_open("disk", &args, &img, e);
+	int rc = open_image("disk", IMG_NO_DATA, NULL, &img, e);
 
 	if (rc)
 		return rc;
@@ -136,71 +111,228 @@ static int our_check(struct err *e)
 	return rc;
 }
 
-static int check_disk(void *arg, struct err *e)
+/* All that the image or its snapshot shows. */
+static uint8_t *content(const char *snapshot, uint64_t *size)
 {
-	struct geometry *g = arg;
-	int rc = our_check(e), status;
+	struct img *img;
+	uint8_t *p;
+	struct err e;
 
-	if (rc || !g->has_qemu)
-		return rc;
-	status = system("qemu-img check -q -f qcow2 disk >check.out 2>&1");
-	if (!status)
-		return 0;
-	CHECK(!system("cat check.out"));
-	return fail(e, EUCLEAN, "qemu-img check: %d", WEXITSTATUS(status));
+	CHECK_OK(open_image("disk", 0, snapshot, &img, &e));
+	*size = img_size(img);
+	p = malloc(*size);
+	CHECK(p);
+	CHECK_OK(img_read(img, p, (size_t)*size, 0));
+	CHECK_OK(img_close(img, &e));
+	return p;
 }
 
-static uint8_t *make_base(uint64_t size, uint64_t *random)
+/* Does the file begin with this?  It may be longer up to the next cluster. */
+static bool holds(const char *path, const uint8_t *want, uint64_t size)
 {
-	uint8_t *initial = calloc(1, size);
-	uint8_t *base = malloc(BASE_SIZE);
-	int fd;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint8_t *got = malloc(size);
+	bool same;
 
-	CHECK(initial && base);
-	for (uint64_t i = 0; i < BASE_SIZE; i++)
-		base[i] = i / 5000 % 3 ? (uint8_t)fault_random(random) : 0;
-	make_file("base", 0);
-	fd = open("base", O_WRONLY | O_CLOEXEC);
-	CHECK(fd >= 0);
-	CHECK_EQ(write(fd, base, BASE_SIZE), BASE_SIZE);
-	CHECK(!close(fd));
-	memcpy(initial, base, min_u64(size, BASE_SIZE));
-	free(base);
+	CHECK(fd >= 0 && got);
+	same = pread(fd, got, size, 0) == (ssize_t)size &&
+	       !memcmp(got, want, size);
+	close(fd);
+	free(got);
+	return same;
+}
+
+static int run_qemu(const char *command, struct err *e)
+{
+	int status = system(command);
+
+	if (!status)
+		return 0;
+	CHECK(!system("cat qemu.out"));
+	return fail(e, EUCLEAN, "%s: status %d", command, WEXITSTATUS(status));
+}
+
+static int compare_with_qemu(struct disk *d, struct err *e)
+{
+	uint64_t size;
+	uint8_t *want;
+	int rc = 0;
+
+	want = content(NULL, &size);
+	if (d->shape.data_raw && !holds("disk.data", want, size))
+		rc = fail(e, EUCLEAN, "the raw data file holds something else");
+	if (!rc && d->has_qemu)
+		rc = run_qemu("qemu-img convert -O raw disk out.raw "
+			      ">qemu.out 2>&1", e);
+	if (!rc && d->has_qemu && !holds("out.raw", want, size))
+		rc = fail(e, EUCLEAN, "qemu-img reads something else");
+	free(want);
+	return rc;
+}
+
+static void snapshot_name(char name[8], unsigned i)
+{
+	snprintf(name, 8, "s%u", i);
+}
+
+/* It may be refused: refcounts have a greatest value. */
+static void change_snapshot(struct disk *d)
+{
+	unsigned i = (unsigned)below(d, MAX_SNAPSHOTS);
+	struct snapshot *s = &d->taken[i];
+	char command[80], name[8];
+
+	snapshot_name(name, i);
+	snprintf(command, sizeof(command),
+		 "qemu-img snapshot -%c %s disk >qemu.out 2>&1",
+		 s->content ? 'd' : 'c', name);
+	if (system(command))
+		return;
+	if (s->content) {
+		free(s->content);
+		s->content = NULL;
+	} else {
+		s->content = content(NULL, &s->size);
+		d->n_taken++;
+	}
+}
+
+static int check_snapshots(struct disk *d, struct err *e)
+{
+	for (unsigned i = 0; i < MAX_SNAPSHOTS; i++) {
+		const struct snapshot *s = &d->taken[i];
+		uint64_t size;
+		uint8_t *got;
+		char name[8];
+		bool same;
+
+		if (!s->content)
+			continue;
+		snapshot_name(name, i);
+		got = content(name, &size);
+		same = size == s->size && !memcmp(got, s->content, size);
+		free(got);
+		if (!same)
+			return fail(e, EUCLEAN, "snapshot %s has changed", name);
+	}
+	return 0;
+}
+
+static int check_disk(void *arg, struct err *e)
+{
+	struct disk *d = arg;
+	int rc = our_check(e);
+
+	if (!rc && d->has_qemu && !below(d, 2))
+		rc = run_qemu("qemu-img check -q -f qcow2 disk >qemu.out 2>&1",
+			      e);
+	if (!rc && !below(d, 3))
+		rc = compare_with_qemu(d, e);
+	if (!rc)
+		rc = check_snapshots(d, e);
+	if (!rc && d->snapshots && below(d, 2)) {
+		change_snapshot(d);
+		rc = our_check(e);
+	}
+	return rc;
+}
+
+static void scribble(struct disk *d, struct img *img)
+{
+	static uint8_t buf[50000];
+	uint64_t size = img_size(img);
+
+	for (unsigned i = 0; i < 15; i++) {
+		uint64_t at = below(d, size);
+		uint64_t len = 1 + below(d, min_u64(size - at, sizeof(buf)));
+
+		for (size_t k = 0; k < len; k++)
+			buf[k] = (uint8_t)fault_random(&d->random);
+		CHECK_EQ(below(d, 4) ? img_write(img, buf, (size_t)len, at)
+				     : img_zero(img, len, at, 0), 0);
+	}
+}
+
+/* The chain below, from its end; returns what the disk shows then. */
+static uint8_t *make_chain(struct disk *d)
+{
+	uint8_t *initial = NULL;
+	char name[16], next[16];
+
+	for (unsigned i = d->shape.depth; i--; ) {
+		struct qdisk_shape g;
+		struct img *img;
+		struct err e;
+
+		qdisk_choose(&g, &d->random, 17, 2 * d->max_size);
+		g.data_file = g.data_raw = false;
+		g.prealloc = "off";
+		snprintf(name, sizeof(name), "back%u", i);
+		snprintf(next, sizeof(next), "back%u", i + 1);
+		make_image(&g, name, i + 1 < d->shape.depth ? next : NULL);
+		CHECK_OK(open_image(name, IMG_WRITE, NULL, &img, &e));
+		scribble(d, img);
+		if (!i) {
+			initial = calloc(1, d->shape.size);
+			CHECK(initial);
+			CHECK_OK(img_read(img, initial, (size_t)min_u64(
+					d->shape.size, img_size(img)), 0));
+		}
+		CHECK_OK(img_close(img, &e));
+	}
 	return initial;
 }
 
-static void run(struct geometry *g, uint64_t seed, uint64_t *random)
+static void run(struct disk *d, uint64_t seed)
 {
+	struct qdisk_shape *g = &d->shape;
 	struct model m = {
-		.what = g->text, .size = g->size,
-		.max_size = g->size + g->size / 2 + (64 << 10),
+		.what = g->text, .size = g->size, .max_size = d->max_size,
 		.unit = 1u << g->cluster_bits, .ops = 400, .seed = seed,
-		.open = open_disk, .check = check_disk, .arg = g,
+		.discard_zeroes = g->version >= 3 || !g->depth,
+		.open = open_disk, .check = check_disk, .arg = d,
 	};
-	uint8_t *initial = NULL;
+	uint8_t *initial = make_chain(d);
 
-	if (g->backing)
-		m.initial = initial = make_base(g->size, random);
-	make_image(g);
+	/* Qemu makes no snapshots of a data file; ours refuses to resize
+	 * version 2 with snapshots, as qemu does.
+	 */
+	d->snapshots = d->has_qemu && !g->data_file && g->refcount_bits > 1 &&
+		       below(d, 2);
+	if (d->snapshots && g->version < 3)
+		m.max_size = 0;
+	m.initial = initial;
+	make_image(g, "disk", g->depth ? "back0" : NULL);
 	model_run(&m);
 	free(initial);
+	for (unsigned i = 0; i < MAX_SNAPSHOTS; i++) {
+		free(d->taken[i].content);
+		d->taken[i].content = NULL;
+	}
 }
 
 int main(void)
 {
-	uint64_t seed = model_seed("qcow2 geometries", 0), random = seed;
+	struct disk d = { .random = model_seed("qcow2 geometries", 0) };
+	uint64_t seed = d.random;
 	const char *rounds = getenv("ROUNDS");
-	uint64_t n = rounds ? strtoull(rounds, NULL, 0) : 40;
-	struct geometry g = { 0 };
+	uint64_t n = rounds ? strtoull(rounds, NULL, 0)
+			    : getenv("CHECK_ALL") ? 1000 : 40;
 	char text[32];
 
 	snprintf(text, sizeof(text), "%" PRIu64, seed);
 	setenv("SEED", text, 1);
 	scratch_enter();
-	g.has_qemu = !system("qemu-img --version >/dev/null 2>&1");
+	d.has_qemu = !system("qemu-img --version >/dev/null 2>&1");
 	for (uint64_t i = 0; i < n; i++) {
-		choose(&g, &random);
-		run(&g, seed, &random);
+		/* Clusters of 2 MiB want more room. */
+		bool large = i % 10 == 9;
+
+		d.max_size = large ? 12u << 20 : 2u << 20;
+		qdisk_choose(&d.shape, &d.random, large ? 21 : 17, d.max_size);
+		run(&d, seed + i);
 	}
+	printf("%u snapshots\n", d.n_taken);
+	CHECK(d.n_taken || !d.has_qemu || n < 30);
 	return 0;
 }
