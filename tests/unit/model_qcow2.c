@@ -175,7 +175,18 @@ static void snapshot_name(char name[8], unsigned i)
 	snprintf(name, 8, "s%u", i);
 }
 
-/* It may be refused: refcounts have a greatest value. */
+/* What qemu-img leaves when refcounts have reached their greatest value. */
+static void remove_leaks(void)
+{
+	struct img_check check = { .fix_leaks = true };
+	struct img *img;
+	struct err e;
+
+	CHECK_OK(open_image("disk", IMG_WRITE | IMG_NO_DATA, NULL, &img, &e));
+	CHECK_OK(img_check(img, &check, &e));
+	CHECK_OK(img_close(img, &e));
+}
+
 static void change_snapshot(struct disk *d)
 {
 	unsigned i = (unsigned)below(d, MAX_SNAPSHOTS);
@@ -186,8 +197,10 @@ static void change_snapshot(struct disk *d)
 	snprintf(command, sizeof(command),
 		 "qemu-img snapshot -%c %s disk >qemu.out 2>&1",
 		 s->content ? 'd' : 'c', name);
-	if (system(command))
+	if (system(command)) {
+		remove_leaks();
 		return;
+	}
 	if (s->content) {
 		free(s->content);
 		s->content = NULL;
