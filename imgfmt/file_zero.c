@@ -57,9 +57,11 @@ static int zero_keep(struct file *f, uint64_t len, uint64_t offset)
 {
 	int rc = zero_range(f, len, offset);
 
-	if (rc != -ENOTSUP)
-		return rc;
-	rc = punch(f, len, offset);
+	if (rc == -ENOTSUP)
+		rc = punch(f, len, offset);
+	/* Zeroing leaves holes where the ends of the range share a block of the
+	 * file system with a hole.
+	 */
 	if (!rc)
 		rc = try_fallocate(f, 0, len, offset, NULL);
 	return rc;
