@@ -98,16 +98,16 @@ struct corruption {
 #define FAR (1ull << 40)
 
 static const struct corruption corruptions[] = {
-	{ "nothing, v3", PLAIN, .p = { { NOWHERE } } },
-	{ "nothing, 512-byte clusters", SMALL, .p = { { NOWHERE } } },
-	{ "nothing, v2", V2, .p = { { NOWHERE } } },
-	{ "nothing, extended L2", EXTL2, .p = { { NOWHERE } } },
-	{ "nothing, snapshots", SNAPS, .p = { { NOWHERE } } },
-	{ "nothing, compressed", COMPRESSED, .p = { { NOWHERE } } },
-	{ "nothing, bitmaps", BITMAPS, .p = { { NOWHERE } } },
-	{ "nothing, data file", DATA, .p = { { NOWHERE } } },
-	{ "nothing, raw data file", RAW_DATA, .p = { { NOWHERE } } },
-	{ "nothing, made by us", OURS, .p = { { NOWHERE } } },
+	{ "nothing, v3", PLAIN, .p = { { .where = NOWHERE } } },
+	{ "nothing, 512-byte clusters", SMALL, .p = { { .where = NOWHERE } } },
+	{ "nothing, v2", V2, .p = { { .where = NOWHERE } } },
+	{ "nothing, extended L2", EXTL2, .p = { { .where = NOWHERE } } },
+	{ "nothing, snapshots", SNAPS, .p = { { .where = NOWHERE } } },
+	{ "nothing, compressed", COMPRESSED, .p = { { .where = NOWHERE } } },
+	{ "nothing, bitmaps", BITMAPS, .p = { { .where = NOWHERE } } },
+	{ "nothing, data file", DATA, .p = { { .where = NOWHERE } } },
+	{ "nothing, raw data file", RAW_DATA, .p = { { .where = NOWHERE } } },
+	{ "nothing, made by us", OURS, .p = { { .where = NOWHERE } } },
 
 	/* Refcounts. */
 	{ "leaked cluster", PLAIN, .p = {
@@ -391,7 +391,7 @@ static uint64_t position(const struct bad *b, enum where where, unsigned i)
 	case BT:
 		return b->bt + 8 * i;
 	default:
-		CHECK(!"a place");
+		CHECK(false);
 		return 0;
 	}
 }
