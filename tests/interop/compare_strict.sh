@@ -21,6 +21,7 @@ qemu-io -c 'write -z -u 2M 1M' hidden.qcow2 >io.log
 
 for a in *.raw *.qcow2; do
 	for b in *.raw *.qcow2; do
+		[[ $a > $b ]] && continue
 		for strict in '' -s; do
 			theirs=0 ours=0
 			qemu-img compare $strict $a $b >want 2>&1 || theirs=$?
