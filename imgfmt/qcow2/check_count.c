@@ -10,8 +10,10 @@
 #include "check.h"
 #include "imgfmt/base/buf.h"
 
-/* More clusters with 255 references than this are not of this world. */
-#define MAX_BIG (2u << 20)
+/* More clusters with 255 references than this are not of this world; they take
+ * 32 MiB.
+ */
+#define MAX_BIG (3u << 19)
 
 int window_alloc(struct qcheck *c, struct err *e)
 {
@@ -187,7 +189,8 @@ static int add_big(struct window *w, uint64_t i, uint64_t weight)
 {
 	struct big_count *slot;
 
-	if (w->refs[i] < 255 && w->n_big * 2 >= w->big_slots && big_grow(w))
+	if (w->refs[i] < 255 && w->n_big * 8 >= w->big_slots * 7 &&
+	    big_grow(w))
 		return -ENOMEM;
 	slot = big_slot(w, w->first + i);
 	if (w->refs[i] < 255) {
