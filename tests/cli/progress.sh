@@ -33,6 +33,12 @@ if command -v python3 >/dev/null; then
 	check_json 1
 	"$VIMG" convert --progress=json -r 4M a.raw b.raw >out
 	check_json 2
+	# With the result as JSON as well, each line is an object.
+	"$VIMG" convert --progress=json --output=json a.raw b.raw >out
+	check_json 1
+	python3 -c 'import json
+last = [json.loads(l) for l in open("out")][-1]
+assert last["lost"] == [] and last["virtual-size"] == 8 << 20'
 	"$VIMG" compare --progress=json a.raw b.raw >out
 	check_json 1
 	"$VIMG" checksum --progress=json a.raw >out

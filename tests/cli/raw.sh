@@ -149,3 +149,10 @@ expect_exit 0 "$VIMG" checksum --algorithm=xxh3 --output=json a.raw
 has '"algorithm": "xxh3"'
 expect_exit 1 "$VIMG" checksum nothere a.raw
 has a.raw
+
+# Names that are no text: JSON all the same.
+name=$(printf 'a\377\303\244"b')
+cp a.raw "$name"
+expect_exit 0 "$VIMG" info --output=json "$name"
+has '"filename": "a.*\\"b"'
+! LC_ALL=C grep -q '[^ -~]' out || die "$(cat -v out)"

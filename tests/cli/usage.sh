@@ -97,6 +97,16 @@ done
 expect_exit 1 "$VIMG" info -f nonsense a.raw
 grep -q "Unknown driver 'nonsense'" errors || die "$(cat errors)"
 
+grep -q '^vimg: the formats are: .*raw' errors || die "$(cat errors)"
+expect_exit 1 "$VIMG" create -f nonsense x.raw 1M
+grep -q '^vimg: the formats are: .*raw' errors || die "$(cat errors)"
+for command in 'create x.raw 1M' 'convert a.raw x.raw' 'measure --size 1M'; do
+	expect_exit 1 "$VIMG" $command -o nonsense=1
+	grep -q 'o help' errors || die "$command: $(cat errors)"
+done
+expect_exit 1 "$dropin" create -o nonsense=1 x.raw 1M
+[ "$(wc -l <errors)" = 1 ] || die "$(cat errors)"
+
 # Nothing was made, nothing changed.
 rm -f out errors
 [ "$(ls)" = a.raw ] || die "left behind: $(ls)"

@@ -30,6 +30,23 @@ void cli_error(const struct cli *cli, const char *fmt, ...)
 	va_end(ap);
 }
 
+void cli_hint(const struct cli *cli, const char *sentence)
+{
+	const char *name;
+
+	if (cli->dropin)
+		return;
+	if (!strncmp(sentence, "Unknown file format", 19) ||
+	    !strncmp(sentence, "Unknown driver", 14)) {
+		fprintf(stderr, "%s: the formats are:", cli->prog);
+		for (size_t i = 0; (name = img_formats(i)); i++)
+			fprintf(stderr, " %s", name);
+		fputc('\n', stderr);
+	} else if (!strncmp(sentence, "Invalid parameter", 17)) {
+		cli_error(cli, "-o help lists the options of the format");
+	}
+}
+
 int cli_bad(const struct cli *cli, const char *fmt, ...)
 {
 	va_list ap;

@@ -54,6 +54,10 @@ int cli_usage_status(const struct cli *cli);
 /* Messages go to standard error, headed by the program's name. */
 void cli_error(const struct cli *cli, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* What is allowed, after a sentence that refused a format or an option of one;
+ * qemu-img's face keeps to its words.
+ */
+void cli_hint(const struct cli *cli, const char *sentence);
 /* cli_error(), and return the status for wrong usage. */
 int cli_bad(const struct cli *cli, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

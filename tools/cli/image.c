@@ -210,6 +210,7 @@ void image_open_error(const struct cli *cli, const char *name,
 		cli_error(cli, "%s", why);
 	else
 		cli_error(cli, "%s%s", head, why);
+	cli_hint(cli, why);
 	if (cli->dropin && !strncmp(why, "Failed to get", 13))
 		fprintf(stderr, "Is another process using the image [%s]?\n",
 			name);

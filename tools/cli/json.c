@@ -44,9 +44,9 @@ void json_put_bool(json_t *object, const char *key, bool value)
 	json_object_set_new(object, key, json_boolean(value));
 }
 
-int json_print(const struct cli *cli, json_t *value, int status)
+static int dump(const struct cli *cli, json_t *value, int status, size_t flags)
 {
-	if (!value || json_dumpf(value, stdout, JSON_INDENT(4))) {
+	if (!value || json_dumpf(value, stdout, flags | JSON_ENSURE_ASCII)) {
 		cli_error(cli, "cannot write JSON: out of memory, or standard "
 			  "output is gone");
 		status = status ? status : CLI_FAILED;
@@ -54,4 +54,14 @@ int json_print(const struct cli *cli, json_t *value, int status)
 	printf("\n");
 	json_decref(value);
 	return cli_finish(cli, status);
+}
+
+int json_print(const struct cli *cli, json_t *value, int status)
+{
+	return dump(cli, value, status, JSON_INDENT(4));
+}
+
+int json_print_line(const struct cli *cli, json_t *value, int status)
+{
+	return dump(cli, value, status, 0);
 }

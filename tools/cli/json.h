@@ -14,6 +14,8 @@ void json_put_bool(json_t *object, const char *key, bool value);
 
 /* Print with a newline, release `value`; prints an error.  The exit status. */
 int json_print(const struct cli *cli, json_t *value, int status);
+/* The same on one line, for output that is a line at a time. */
+int json_print_line(const struct cli *cli, json_t *value, int status);
 
 /* A name as JSON text: bytes that are not UTF-8 become U+FFFD. */
 json_t *json_text(const char *text);

@@ -246,6 +246,7 @@ static int to_new(struct job *job)
 		rc = check_bitmaps(job);
 	if (rc) {
 		cli_error(cli, "%s", e->text);
+		cli_hint(cli, e->text);
 		return rc;
 	}
 	out->sources = job->sources;
@@ -337,6 +338,8 @@ static int print_result(const struct job *job)
 		json_array_append_new(lost, range);
 	}
 	json_object_set_new(o, "lost", lost);
+	if (job->c->progress == PROGRESS_JSON)
+		return json_print_line(job->cli, o, 0);
 	return json_print(job->cli, o, 0);
 }
 
@@ -348,6 +351,7 @@ int convert_images(struct cli *cli, struct convert *c)
 	if (!c->skip_create &&
 	    !img_format_can_create(c->out.format ? c->out.format : "raw")) {
 		cli_error(cli, "Unknown file format '%s'", c->out.format);
+		cli_hint(cli, "Unknown file format");
 		return CLI_FAILED;
 	}
 	progress_signals();

@@ -153,6 +153,7 @@ static int report(const struct cli *cli, const struct create *a,
 		fprintf(stderr, "%s: %s: %s", cli->prog, a->new.path, e->text);
 	} else {
 		cli_error(cli, "%s: %s", a->new.path, e->text);
+		cli_hint(cli, e->text);
 	}
 	return CLI_FAILED;
 }

@@ -126,6 +126,7 @@ static int measure(struct cli *cli, const struct measure_args *a)
 	img_close(src, NULL);
 	if (rc) {
 		cli_error(cli, "%s", e.text);
+		cli_hint(cli, e.text);
 		return CLI_FAILED;
 	}
 	return print(cli, &m);
