@@ -20,7 +20,7 @@
  */
 #define DEFAULT_DEFLATE_LEVEL 1
 #define MAX_DEFLATE_LEVEL 12
-/* Against qemu-img's zstd, in the same way: level 2 takes six tenths of the time
+/* Against qemu-img's zstd, in the same way: level 2 takes 0.6 times the time
  * and 1.5 % more room; 3 takes three quarters and the same room.
  */
 #define DEFAULT_ZSTD_LEVEL 2
