@@ -108,9 +108,14 @@ static int parse_cluster_size(const struct img_create_args *args,
 static int parse_refcount_bits(const struct img_create_args *args,
 			       struct qcow2_header *h, struct err *e)
 {
+	const char *text = opt_string(args, "refcount_bits");
 	uint64_t bits = 16;
-	int rc = opt_number(args, "refcount_bits", &bits, e);
+	int rc = 0;
 
+	if (text && *text == '-')
+		bits = 0;
+	else
+		rc = opt_number(args, "refcount_bits", &bits, e);
 	if (rc)
 		return rc;
 	if (!is_pow2(bits) || bits > 64)

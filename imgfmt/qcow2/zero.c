@@ -22,7 +22,11 @@ static void new_entry(const struct qcow2 *s, const struct qcow2_slot *slot,
 
 	*entry = slot->entry;
 	*bitmap = slot->bitmap;
-	if (kind == QCOW2_KIND_HOLE && !slot->bitmap && qcow2_holes_are_zero(s))
+	/* Zeroing says that the cluster is zero, as in qemu, even where that
+	 * is plain anyway: it is then "present" in a map.
+	 */
+	if (kind == QCOW2_KIND_HOLE && !slot->bitmap &&
+	    qcow2_holes_are_zero(s) && (mode == DISCARD || s->h.version < 3))
 		return;
 	*entry = 0;
 	if (has_host && mode == ZERO_KEEP)
@@ -122,7 +126,9 @@ static int clear_clusters(struct qcow2 *s, uint64_t start, uint64_t end,
 		if (!rc)
 			rc = clear_range(s, start, next, mode);
 		rangelock_drop(&s->ranges, &held);
-		start = rc ? next : after_holes(s, next, end);
+		start = next;
+		if (!rc && mode == DISCARD)
+			start = after_holes(s, next, end);
 	}
 	return rc;
 }
