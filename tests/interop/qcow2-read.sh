@@ -24,7 +24,7 @@ fill() {	# IMAGE: data, zeroes and holes at odd places
 		-c "write -z 90k 30k" -c "write -P 3 1M 512k" \
 		-c "write -z -u 1200k 64k" -c "discard 1300k 64k" \
 		-c "write -P 4 2600k 1k" -c "write -z 2000k 500k" \
-		"$1" >/dev/null
+		"$1" >filled || die "$1: qemu-io ($what): $(cat filled)"
 }
 
 run() {		# OPTIONS [CREATE-ARGUMENTS]
