@@ -227,6 +227,19 @@ static const struct corruption corruptions[] = {
 		{ HDR4, QCOW2_H_N_SNAPSHOTS, SET, 0 },
 		{ HDR8, QCOW2_H_SNAPSHOTS_OFFSET, SET, 0 } } },
 
+	{ "snapshot without sizes", PLAIN, .p = {
+		{ END, 0, ADD, 2 << 20 },
+		{ HDR4, QCOW2_H_N_SNAPSHOTS, SET, 1 },
+		{ HDR8, QCOW2_H_SNAPSHOTS_OFFSET, SET, 2 << 20 } } },
+	{ "many snapshots without sizes", PLAIN, .p = {
+		{ END, 0, ADD, 2 << 20 },
+		{ HDR4, QCOW2_H_N_SNAPSHOTS, SET, 20000 },
+		{ HDR8, QCOW2_H_SNAPSHOTS_OFFSET, SET, 2 << 20 } } },
+	{ "snapshot with a data file", DATA, STAYS, .p = {
+		{ END, 0, ADD, 2 << 20 },
+		{ HDR4, QCOW2_H_N_SNAPSHOTS, SET, 1 },
+		{ HDR8, QCOW2_H_SNAPSHOTS_OFFSET, SET, 1 << 20 } } },
+
 	/* Bitmaps. */
 	{ "bitmap table beyond the file", BITMAPS, STAYS, .p = {
 		{ DIR8, 0, SET, FAR } } },
