@@ -5,8 +5,8 @@
  * clusters as fit in a fixed amount of memory.  One pass walks all tables once
  * for each window that anything refers to; images of usual sizes need one.
  *
- * A table that is used more than once is walked once with a weight, so that time
- * is linear in the metadata whatever it says.
+ * A table that is used more than once is walked once with a weight, so that
+ * time is linear in the metadata whatever it says.
  *
  * The check reads the layer below and never the driver's state.  One thread.
  */
@@ -90,13 +90,13 @@ struct qcheck {
 	uint64_t n_reftable;		/* entries */
 	struct qcow2_snapshot *snapshots;
 	uint64_t snapshots_len;		/* of the table, bytes */
-	uint64_t n_incomplete;		/* entries without what version 3 wants */
+	uint64_t n_incomplete;		/* entries that lack extra data */
 	struct span *l1s, *bitmaps;
 	size_t n_l1s, n_bitmaps;
 
 	uint64_t window_wanted;		/* clusters, as the caller said */
-	uint64_t room_for;		/* clusters beyond the end of the file that
-					 * windows are to cover */
+	uint64_t room_for;		/* clusters beyond the end of the file
+					 * that windows are to cover */
 	uint64_t window_len;		/* clusters */
 	struct window w;
 	uint8_t *touched;		/* a byte for each window */
@@ -113,7 +113,7 @@ struct qcheck {
 	/* How to walk. */
 	bool first;			/* the first window of a pass */
 	bool quiet;			/* count and report nothing */
-	bool no_refcounts;		/* as if there were no refcount structures */
+	bool no_refcounts;		/* pretend there are none */
 	bool fix_entries;		/* repair entries by themselves */
 	bool fix_copied;		/* repair COPIED flags */
 	uint64_t new_first, new_n;	/* clusters for a new snapshot table */
@@ -123,7 +123,7 @@ struct qcheck {
 
 	/* What was found. */
 	bool overlaps;			/* data and metadata share clusters */
-	bool rebuild;			/* refcounts cannot be repaired in place */
+	bool rebuild;			/* repair in place is impossible */
 	uint64_t n_copied;		/* corruptions that are COPIED flags */
 
 	/* Metadata that must not be written by way of a table that overlaps
@@ -155,8 +155,9 @@ int check_read(struct qcheck *c, void *buf, size_t len, uint64_t offset);
  */
 bool check_is_hole(struct qcheck *c, uint64_t offset, uint64_t len);
 
-/* Read header, tables of tables and sizes anew. */
+/* check_load.c: read header, tables of tables and sizes anew. */
 int check_load(struct qcheck *c, struct err *e);
+void check_unload(struct qcheck *c);
 
 /* check_count.c */
 

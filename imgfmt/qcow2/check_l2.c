@@ -12,7 +12,7 @@ struct l2_visit {
 	struct qcheck *c;
 	const struct l2_ref *ref;
 	uint64_t weight;		/* uses of this table */
-	uint64_t contiguous;		/* where the next data would follow, or 0 */
+	uint64_t contiguous;		/* where data would follow, or 0 */
 	bool dirty;
 };
 
@@ -40,7 +40,8 @@ static bool is_allocated(const struct l2_entry *x)
 	return x->kind == QCOW2_KIND_DATA || x->kind == QCOW2_KIND_ZERO_ALLOC;
 }
 
-static bool is_misaligned(const struct qcow2_header *h, const struct l2_entry *x)
+static bool is_misaligned(const struct qcow2_header *h,
+			  const struct l2_entry *x)
 {
 	return is_allocated(x) && x->offset & (h->cluster_size - 1);
 }

@@ -382,7 +382,9 @@ int check_pass(struct qcheck *c, int (*done)(struct qcheck *c, void *arg),
 {
 	int rc = 0;
 
+	/* A pass before may have written. */
 	c->sector_offset = UINT64_MAX;
+	c->hole_end = c->data_end = 0;
 	c->first = true;
 	c->rebuild = !c->h.reftable_clusters;
 	for (uint64_t i = 0; i < c->n_windows && !rc; i++) {
