@@ -129,7 +129,7 @@ static int parse_option(struct cli *cli, struct convert *c, int opt,
 	case 'm':
 		return parse_threads(cli, c);
 	case 'r':
-		return cli_size(cli, "rate limit", optarg, 1, INT64_MAX,
+		return cli_size(cli, "rate limit", optarg, 0, INT64_MAX,
 				&c->rate) ? CLI_DONE : cli_usage_status(cli);
 	case OPT_LEVEL:
 		return parse_level(cli, c);
