@@ -421,6 +421,13 @@ uint32_t img_compress_unit(const struct img *img)
 	return img->drv->write_compressed ? img->compress_unit : 0;
 }
 
+uint32_t img_compress_bound(const struct img *img)
+{
+	uint32_t unit = img_compress_unit(img);
+
+	return unit && img->compress_bound ? img->compress_bound : unit;
+}
+
 struct img_codec {
 	const struct img_driver *drv;
 	void *state;
@@ -470,7 +477,8 @@ int img_write_compressed(struct img *img, const void *data, size_t data_len,
 
 	if (!unit)
 		return -ENOTSUP;
-	if (!data_len || data_len >= unit || offset % unit)
+	if (!data_len || offset % unit ||
+	    data_len >= (size_t)img_compress_bound(img) + !!img->compress_bound)
 		return -EINVAL;
 	rc = writable_range(img, min_u64(unit, img->size - min_u64(offset,
 				img->size)), offset);

@@ -100,6 +100,8 @@ struct img {
 	uint64_t size;			/* bytes */
 	uint32_t block_size;		/* bytes */
 	uint32_t compress_unit;		/* bytes, 0: cannot */
+	uint32_t compress_bound;	/* bytes of a compressed unit at most; 0:
+					 * less than compress_unit */
 	unsigned flags;			/* IMG_*, as opened */
 	unsigned depth;			/* of backing files behind this one */
 	char *name;			/* file name, for messages and relative

@@ -62,6 +62,12 @@ struct img_resolver {
 		    const char *format, unsigned flags,
 		    const struct img_resolver *self, struct img **out,
 		    struct err *e);
+	/* Make an empty file `name`, as found in `referrer`, for a format that
+	 * is being created and consists of several files; a raw file layer open
+	 * for writing.  NULL: there can be no such files.
+	 */
+	int (*create)(void *arg, const char *referrer, const char *name,
+		      struct img **out, struct err *e);
 	void *arg;
 };
 
@@ -104,6 +110,13 @@ int img_file_open(const char *path, unsigned flags, struct img **out,
 		  struct err *e);
 int img_file_fd(int fd, const char *name, unsigned flags, struct img **out,
 		struct err *e);
+
+/* A descriptor that can only be written, from the start to the end: a pipe or
+ * standard output.  The layer owns it on success.  Writing behind what has gone
+ * out gives -ESPIPE; what is skipped goes out as zeroes.  For formats that are
+ * written in one pass: raw, and those that say so.
+ */
+int img_stream_fd(int fd, const char *name, struct img **out, struct err *e);
 
 /* Show only [offset, offset + len) of `below`.  Ownership as img_stack(). */
 int img_window(struct img *below, uint64_t offset, uint64_t len,
@@ -181,8 +194,13 @@ int img_codec_new(struct img *img, int level, struct img_codec **out,
 		  struct err *e);
 void img_codec_free(struct img_codec *codec);
 
+/* The most that one compressed unit takes: more than the unit itself where a
+ * format cannot store a unit plain.  Bytes.
+ */
+uint32_t img_compress_bound(const struct img *img);
+
 /* Compress one unit (the last of an image may be short) into `dst`, which holds
- * img_compress_unit() bytes.  *dst_len 0: it does not shrink, store it plain.
+ * img_compress_bound() bytes.  *dst_len 0: it does not shrink, store it plain.
  */
 int img_compress(struct img_codec *codec, const void *src, size_t len,
 		 void *dst, size_t *dst_len);

@@ -250,7 +250,9 @@ out:
 
 struct img_resolver img_resolve_in_folder(const char *also)
 {
-	return (struct img_resolver){ in_folder, (void *)(uintptr_t)also };
+	return (struct img_resolver){
+		.open = in_folder, .arg = (void *)(uintptr_t)also,
+	};
 }
 
 static int anywhere(void *arg, const char *referrer, const char *name,
@@ -277,5 +279,5 @@ static int anywhere(void *arg, const char *referrer, const char *name,
 
 struct img_resolver img_resolve_anywhere(void)
 {
-	return (struct img_resolver){ anywhere, NULL };
+	return (struct img_resolver){ .open = anywhere };
 }

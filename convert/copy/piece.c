@@ -27,7 +27,7 @@ int piece_alloc(struct copy *c, struct piece *p)
 	}
 	if (c->unit) {
 		units = c->piece_size / c->unit;
-		p->packed = buf_alloc(c->piece_size);
+		p->packed = buf_alloc(units * img_compress_bound(c->args->dst));
 		p->packed_len = array_alloc(units, sizeof(*p->packed_len));
 		if (!p->packed || !p->packed_len)
 			return -ENOMEM;
