@@ -37,6 +37,11 @@ struct img_driver {
 	 * error.
 	 */
 	int (*close)(struct img *img, struct err *e);	/* optional: nothing */
+	/* Is img->backing, just opened, the file that the image was made for?
+	 * -EUCLEAN with a sentence if not.
+	 */
+	int (*check_backing)(struct img *img,
+			     struct err *e);		/* optional: it is */
 
 	int (*read)(struct img *img, void *buf, size_t len, uint64_t offset);
 	int (*write)(struct img *img, const void *buf, size_t len,

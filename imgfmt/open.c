@@ -171,6 +171,8 @@ static int open_chain(struct img *top, const struct img_open_args *args,
 			return fail(e, ELOOP, "more than %u backing files, the "
 				    "last one %s", IMG_MAX_CHAIN, img->name);
 		rc = open_backing(top, img, args, e);
+		if (!rc && img->drv->check_backing)
+			rc = img->drv->check_backing(img, e);
 		if (rc)
 			return rc;
 	}
