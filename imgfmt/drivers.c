@@ -6,6 +6,7 @@
 
 const struct img_driver *const img_drivers[] = {
 	&img_qcow2_driver,
+	&img_vmdk_driver,
 	&img_raw_driver,
 	NULL,
 };

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* state.h - an open VMDK, and what the files of the driver offer each other.
+ *
+ * Locks, in this order:
+ *   s->ranges  guest ranges, whole grains; only of an image open for writing.
+ *              Reading takes a range shared; whatever changes what a grain's
+ *              entry says takes it exclusive.
+ *   s->lock    the metadata: the cache of directories and tables.  Held for
+ *              reading and writing metadata, never while guest data moves.
+ * Functions whose comment says "locked" are called with s->lock held.
+ */
+#ifndef VMDK_STATE_H
+#define VMDK_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "imgfmt/rangelock.h"
+#include "vmdk.h"
+
+#define VMDK_CACHE		(8u << 20)	/* bytes of tables */
+
+enum vmdk_storage { VMDK_PLAIN, VMDK_ZEROES, VMDK_SPARSE };
+
+struct vmdk_extent {
+	const struct vmdk_extent_line *line;	/* NULL: there is no descriptor */
+	enum vmdk_storage storage;
+	uint64_t start, len;		/* in the guest, bytes */
+	struct img *owned;		/* what the resolver gave, or NULL */
+	struct img *file;		/* what is read: below the image itself,
+					 * or of `owned`; NULL: missing */
+	uint64_t offset;		/* PLAIN: in the file, bytes */
+	struct vmdk_tables t;		/* SPARSE */
+	_Atomic uint64_t file_len;	/* the file is at least this long */
+};
+
+/* A grain table, or a piece of a grain directory that is as long. */
+struct vmdk_unit {
+	struct vmdk_extent *x;
+	uint64_t offset;		/* host */
+	uint32_t len;			/* bytes */
+	bool dirty;			/* not dropped until written */
+	uint8_t *data;
+	struct vmdk_unit *next;		/* in its hash chain */
+	struct vmdk_unit *newer, *older;
+};
+
+#define VMDK_HASH 1024u
+
+struct vmdk_cache {
+	struct vmdk_unit *hash[VMDK_HASH];
+	struct vmdk_unit *newest, *oldest;
+	size_t bytes;
+};
+
+struct vmdk_inflate;			/* decompressors; inflate.c */
+
+struct vmdk {
+	struct img *img;
+	struct img *file;		/* below: descriptor, extent, or both */
+	struct vmdk_descriptor d;	/* empty where there is none */
+	bool has_descriptor;
+	uint64_t desc_offset;		/* where it begins in `file`, bytes */
+	uint64_t desc_room;		/* what it may fill there, bytes */
+	struct vmdk_extent *extents;	/* in the guest's order, no gaps */
+	size_t n_extents;
+	struct rangelock ranges;
+	struct vmdk_inflate *inflate;
+
+	pthread_mutex_t lock;
+	/* Under lock. */
+	struct vmdk_cache cache;
+};
+
+/* extents.c */
+int vmdk_extents_open(struct vmdk *s, const struct img_open_args *args,
+		      struct err *e);
+void vmdk_extents_close(struct vmdk *s);
+/* The one that holds a guest offset inside the image. */
+struct vmdk_extent *vmdk_extent_at(struct vmdk *s, uint64_t offset);
+/* Is [host, host + len) inside the extent's file, which may have grown? */
+bool vmdk_in_file(struct vmdk_extent *x, uint64_t host, uint64_t len);
+
+/* cache.c; all locked.  A unit stays valid until the second next get. */
+int vmdk_cache_get(struct vmdk *s, struct vmdk_extent *x, uint64_t offset,
+		   uint32_t len, struct vmdk_unit **out);
+void vmdk_cache_fini(struct vmdk_cache *c);
+
+/* sparse.c */
+enum vmdk_kind {
+	VMDK_KIND_HOLE,			/* see the parent */
+	VMDK_KIND_ZERO,
+	VMDK_KIND_DATA,
+	VMDK_KIND_COMPRESSED,
+};
+
+/* What lies at a guest offset: bytes of one kind, in one piece in a file. */
+struct vmdk_run {
+	enum vmdk_kind kind;
+	struct vmdk_extent *x;
+	uint64_t len;			/* bytes, at most what was asked for */
+	uint64_t host;			/* DATA: of the first byte; COMPRESSED:
+					 * of the grain, which is one only */
+	uint64_t room;			/* COMPRESSED: likely length, 0: unknown */
+};
+int vmdk_lookup(struct vmdk *s, uint64_t offset, uint64_t len,
+		struct vmdk_run *run);			/* locked */
+
+/* Where grain table `i` lies by the directory at `gd` (t.gd or t.rgd): *table 0
+ * if there is none.  -EUCLEAN: the entry cannot be right.
+ */
+int vmdk_table_at(struct vmdk *s, struct vmdk_extent *x, uint64_t gd,
+		  uint64_t i, uint64_t *table);		/* locked */
+/* What entry `i` of the table at `table` says, *host 0 but for grains stored;
+ * -EUCLEAN as above.  `rel` is the grain's offset in the extent.
+ */
+int vmdk_entry_at(struct vmdk *s, struct vmdk_extent *x, uint64_t table,
+		  uint32_t i, uint64_t rel, enum vmdk_kind *kind,
+		  uint64_t *host);			/* locked */
+
+/* inflate.c: reading compressed grains; any thread, not locked. */
+int vmdk_inflate_new(struct vmdk *s);
+void vmdk_inflate_free(struct vmdk *s);
+/* `rel` is the offset in the extent; does not leave the grain. */
+int vmdk_inflate_read(struct vmdk *s, const struct vmdk_run *run, uint64_t rel,
+		      void *buf, size_t len);
+
+/* read.c */
+int vmdk_read(struct img *img, void *buf, size_t len, uint64_t offset);
+int vmdk_map(struct img *img, uint64_t offset, uint64_t len,
+	     struct img_extent *ext);
+int vmdk_locate(struct img *img, uint64_t offset, struct img_extent *ext);
+
+/* info.c */
+int vmdk_info(struct img *img, struct img_info *info, struct err *e);
+
+#endif
