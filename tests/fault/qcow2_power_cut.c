@@ -11,6 +11,7 @@
 #include "imgfmt/fault.h"
 #include "imgfmt/qcow2/state.h"
 #include "tests/check.h"
+#include "tests/lib/borrow.h"
 #include "tests/lib/model.h"
 #include "tests/lib/powercut.h"
 #include "tests/lib/qdisk.h"
@@ -22,6 +23,7 @@ struct test {
 	struct qdisk q;
 	unsigned broken;	/* invariant that the driver breaks, 0: none */
 	bool autoclear;		/* look at invariant 5 */
+	uint64_t fill;		/* bytes that are allocated to begin with */
 	struct img *pristine;	/* as created, with an unknown autoclear bit */
 };
 
@@ -36,11 +38,36 @@ static int set_autoclear(struct test *t, struct img *disk, struct err *e)
 	return rc ? rc : fault_copy(disk, &t->pristine, e);
 }
 
+/* Zeroes, but in clusters. */
+static int fill(struct test *t, struct img *disk, struct err *e)
+{
+	uint8_t *zeroes = calloc(1, t->fill);
+	struct img *layer, *img;
+	int rc;
+
+	CHECK(zeroes);
+	rc = borrow(disk, "disk", &layer, e);
+	if (!rc)
+		rc = qdisk_open(&t->q, layer, IMG_WRITE, &img, e);
+	if (rc)
+		goto out;
+	rc = img_write(img, zeroes, (size_t)t->fill, 0);
+	if (rc)
+		img_close(img, NULL);
+	else
+		rc = img_close(img, e);
+out:
+	free(zeroes);
+	return rc;
+}
+
 static int create(void *arg, struct img *disk, struct err *e)
 {
 	struct test *t = arg;
 	int rc = qdisk_create(&t->q, disk, e);
 
+	if (!rc && t->fill)
+		rc = fill(t, disk, e);
 	if (rc || !t->autoclear)
 		return rc;
 	return set_autoclear(t, disk, e);
@@ -137,6 +164,28 @@ static void random_geometry(uint64_t seed, uint64_t *random)
 	img_close(t.pristine, NULL);
 }
 
+/* All but a few clusters in use that the first refcount table can count: soon a
+ * larger one takes its place.
+ */
+static void table_grows(uint64_t seed, uint64_t *random)
+{
+	struct qdisk_shape g = {
+		.version = 3, .cluster_bits = 9, .refcount_bits = 64,
+		.prealloc = "off", .size = 2400 << 10,
+	};
+	struct test t = {
+		.fill = (3945 + fault_random(random) % 25) * 512,
+	};
+	struct powercut p;
+
+	qdisk_describe(&g);
+	qdisk_init(&t.q, &g, g.size, random);
+	p = plan(&t, seed, 0);
+	p.cuts = 4;
+	powercut_run(&p);
+	qdisk_fini(&t.q);
+}
+
 /* Small clusters: many tables, and freed clusters are soon used again.  New L2
  * tables are seldom, so an image of many is begun anew often.
  */
@@ -202,13 +251,14 @@ int main(void)
 	const char *rounds = getenv("ROUNDS");
 	uint64_t n = rounds ? strtoull(rounds, NULL, 0)
 			    : getenv("CHECK_ALL") ? 600 : 60;
-	char text[32];
 
-	snprintf(text, sizeof(text), "%" PRIu64, seed);
-	setenv("SEED", text, 1);
-	for (uint64_t i = 0; i < n; i++)
-		random_geometry(seed, &random);
+	/* That seed leads to those of all runs. */
 	unsetenv("SEED");
+	for (uint64_t i = 0; i < n; i++) {
+		random_geometry(seed + i, &random);
+		if (i % 5 == 0)
+			table_grows(seed + i, &random);
+	}
 	find_all_broken(seed, &random);
 	return 0;
 }

@@ -62,14 +62,18 @@ static bool wrong(struct run *r, const char *why, uint64_t where)
 static void make_sector(const struct run *r, uint8_t *p, uint64_t version,
 			uint64_t sector)
 {
+	uint64_t noise = version * 1000003 + sector;
+
 	if (version == INITIAL) {
 		memcpy(p, r->p->initial + sector * SECTOR, SECTOR);
 		return;
 	}
 	memset(p, 0, SECTOR);
-	for (unsigned i = 0; version != ZEROES && i < SECTOR; i += 16) {
+	for (unsigned i = 0; version != ZEROES && i < SECTOR; i += 32) {
 		put_le64(p + i, version);
 		put_le64(p + i + 8, sector);
+		put_le64(p + i + 16, fault_random(&noise));
+		put_le64(p + i + 24, noise * noise);
 	}
 }
 
