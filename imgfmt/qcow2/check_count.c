@@ -57,6 +57,13 @@ static uint64_t refblock_offset(const struct qcheck *c, uint64_t index)
 	       c->reftable[index] & ~QCOW2_REFTABLE_RESERVED : 0;
 }
 
+/* No file has offsets of 63 bits: reading there is an error, not zeroes. */
+static bool unreadable(const struct qcheck *c, uint64_t offset)
+{
+	return offset & (c->h.cluster_size - 1) ||
+	       offset > (uint64_t)INT64_MAX - c->h.cluster_size;
+}
+
 static int load_block(struct qcheck *c, uint64_t index, uint64_t offset)
 {
 	uint64_t per_block = 1ull << c->h.refblock_bits;
@@ -65,7 +72,7 @@ static int load_block(struct qcheck *c, uint64_t index, uint64_t offset)
 	uint8_t *disk = c->w.disk + start;
 	int rc;
 
-	if (offset & (c->h.cluster_size - 1)) {
+	if (unreadable(c, offset)) {
 		memset(disk, DISK_ERROR, (size_t)n);
 		return 0;
 	}
@@ -120,7 +127,7 @@ int check_disk_refcount(struct qcheck *c, uint64_t cluster, uint64_t *refcount)
 	*refcount = 0;
 	if (!block)
 		return 0;
-	if (block & (c->h.cluster_size - 1))
+	if (unreadable(c, block))
 		return -EIO;
 	if (sector != c->sector_offset) {
 		c->sector_offset = UINT64_MAX;

@@ -140,6 +140,8 @@ static const struct corruption corruptions[] = {
 	{ "refcount block reserved bits", PLAIN, .p = { { RT, 0, OR, 6 } } },
 	{ "refcount block beyond the file", PLAIN, .p = {
 		{ RT, 0, SET, FAR } } },
+	{ "refcount block beyond all files", PLAIN, .p = {
+		{ RT, 0, SET, 1ull << 63 } } },
 	{ "second refcount block beyond the file", PLAIN, .p = {
 		{ RT, 1, SET, FAR } } },
 	{ "refcount block twice", PLAIN, .p = { { RT, 1, TO, AT_RB } } },
