@@ -15,6 +15,7 @@
 #include "tests/lib/model.h"
 #include "tests/lib/powercut.h"
 #include "tests/lib/qdisk.h"
+#include "tests/lib/scratch.h"
 
 #define MAX_SIZE (600u << 10)
 #define UNKNOWN_AUTOCLEAR (1ull << 40)
@@ -24,6 +25,7 @@ struct test {
 	unsigned broken;	/* invariant that the driver breaks, 0: none */
 	bool autoclear;		/* look at invariant 5 */
 	uint64_t fill;		/* bytes that are allocated to begin with */
+	bool snapshot;		/* and are in a snapshot, too */
 	struct img *pristine;	/* as created, with an unknown autoclear bit */
 };
 
@@ -61,6 +63,26 @@ out:
 	return rc;
 }
 
+/* Let qemu-img make a snapshot. */
+static int take_snapshot(struct img *disk, struct err *e)
+{
+	size_t len = (size_t)img_length(disk);
+	uint8_t *buf = malloc(2 * len + (1 << 20));
+	FILE *f = fopen("disk", "w+");
+	int rc;
+
+	CHECK(buf && f);
+	rc = img_read(disk, buf, len, 0);
+	CHECK(!rc && fwrite(buf, 1, len, f) == len && !fflush(f));
+	CHECK(!system("qemu-img snapshot -c s0 disk"));
+	rewind(f);
+	len = fread(buf, 1, 2 * len + (1 << 20), f);
+	CHECK(!fclose(f));
+	rc = img_write(disk, buf, len, 0);
+	free(buf);
+	return rc ? fail_rc(e, rc, "cannot write back") : 0;
+}
+
 static int create(void *arg, struct img *disk, struct err *e)
 {
 	struct test *t = arg;
@@ -68,6 +90,8 @@ static int create(void *arg, struct img *disk, struct err *e)
 
 	if (!rc && t->fill)
 		rc = fill(t, disk, e);
+	if (!rc && t->snapshot)
+		rc = take_snapshot(disk, e);
 	if (rc || !t->autoclear)
 		return rc;
 	return set_autoclear(t, disk, e);
@@ -111,12 +135,40 @@ static int check_autoclear(struct test *t, struct img *disk, struct err *e)
 	return 0;
 }
 
+/* The snapshot shows zeroes. */
+static int check_snapshot(struct img *disk, struct err *e)
+{
+	struct img_open_args args = { .format = "qcow2", .snapshot = "s0" };
+	uint8_t *buf = malloc(MAX_SIZE);
+	struct img *layer, *img;
+	size_t size;
+	int rc;
+
+	CHECK(buf);
+	CHECK_EQ(borrow(disk, "disk", &layer, e), 0);
+	rc = img_stack(layer, &args, &img, e);
+	if (rc) {
+		img_close(layer, NULL);
+		free(buf);
+		return rc;
+	}
+	size = (size_t)img_size(img);
+	rc = img_read(img, buf, size, 0);
+	if (rc || !bytes_are_zero(buf, size))
+		rc = fail(e, EUCLEAN, "the snapshot has changed");
+	img_close(img, NULL);
+	free(buf);
+	return rc;
+}
+
 static int check(void *arg, struct img *disk, struct err *e)
 {
 	struct test *t = arg;
 	int rc = 0;
 
-	if (t->autoclear)
+	if (t->snapshot)
+		rc = check_snapshot(disk, e);
+	if (!rc && t->autoclear)
 		rc = check_autoclear(t, disk, e);
 	if (!rc)
 		rc = qdisk_check(&t->q, disk, QDISK_LEAKS_OK, e);
@@ -186,6 +238,24 @@ static void table_grows(uint64_t seed, uint64_t *random)
 	qdisk_fini(&t.q);
 }
 
+static void with_snapshot(uint64_t seed, uint64_t *random)
+{
+	uint64_t max_size = MAX_SIZE / (1 + fault_random(random) % 8);
+	struct qdisk_shape g;
+	struct test t = { .snapshot = true };
+	struct powercut p;
+
+	do {
+		qdisk_choose(&g, random, 14, max_size);
+	} while (g.data_file || g.depth || g.refcount_bits == 1);
+	qdisk_init(&t.q, &g, max_size, random);
+	t.fill = g.size / 1024 * 512;
+	p = plan(&t, seed, g.version < 3 ? 0 : max_size);
+	p.cuts = 15;
+	powercut_run(&p);
+	qdisk_fini(&t.q);
+}
+
 /* Small clusters: many tables, and freed clusters are soon used again.  New L2
  * tables are seldom, so an image of many is begun anew often.
  */
@@ -251,13 +321,17 @@ int main(void)
 	const char *rounds = getenv("ROUNDS");
 	uint64_t n = rounds ? strtoull(rounds, NULL, 0)
 			    : getenv("CHECK_ALL") ? 600 : 60;
+	bool has_qemu = !system("qemu-img --version >/dev/null 2>&1");
 
 	/* That seed leads to those of all runs. */
 	unsetenv("SEED");
+	scratch_enter();
 	for (uint64_t i = 0; i < n; i++) {
 		random_geometry(seed + i, &random);
 		if (i % 5 == 0)
 			table_grows(seed + i, &random);
+		if (i % 4 == 0 && has_qemu)
+			with_snapshot(seed + i, &random);
 	}
 	find_all_broken(seed, &random);
 	return 0;
