@@ -4,7 +4,8 @@
  * a sentence comes out, no sector holds anything but its old or its new content,
  * the image is not corrupt, and doing it again works.  time limit: 240 s
  *
- * ONLY=name runs one thing.
+ * ONLY=name runs one thing, SHAPE=n on one of the shapes below; ROUNDS is how
+ * many random shapes follow them, SEED is for those.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -16,6 +17,7 @@
 #include "tests/check.h"
 #include "tests/lib/alloc.h"
 #include "tests/lib/borrow.h"
+#include "tests/lib/model.h"
 #include "tests/lib/qdisk.h"
 
 #define SECTOR 512u
@@ -54,11 +56,12 @@ static int do_write(struct subject *s, struct img *img, struct err *e)
 
 	(void)e;
 	memset(buf, 0x5a, sizeof(buf));
+	/* They do not overlap: then no sector has more than two states. */
 	for (unsigned i = 0; i < 5 && !rc; i++) {
 		uint64_t at = size / 5 * i + 100;
 
 		rc = img_write(img, buf, (size_t)min_u64(3 * unit + 700,
-			       min_u64(size - at, 60000)), at);
+			       min_u64(size / 5 - 700, 60000)), at);
 		if (!rc && i == 2)
 			rc = img_flush(img);
 	}
@@ -71,7 +74,7 @@ static int do_zero(struct subject *s, struct img *img, struct err *e)
 	int rc;
 
 	(void)e;
-	rc = img_zero(img, size / 3, unit / 2, 0);
+	rc = img_zero(img, size / 3, min_u64(unit / 2, size / 8), 0);
 	if (!rc)
 		rc = img_zero(img, size / 5, size / 2 + 3, IMG_ZERO_KEEP);
 	if (!rc)
@@ -571,10 +574,36 @@ static const struct qdisk_shape shapes[] = {
 	  .size = 1900 << 10, .prealloc = "metadata" },
 };
 
+static void fail_shape(const struct qdisk_shape *shape)
+{
+	const char *only = getenv("ONLY");
+	struct subject s;
+
+	make_subject(&s, shape);
+	for (size_t k = 0; k < sizeof(actions) / sizeof(*actions); k++)
+		if (!only || !strcmp(only, actions[k].name))
+			fail_all(&s, &actions[k]);
+	free_subject(&s);
+	printf("%s\n", shape->text);
+	fflush(stdout);
+}
+
+static void fail_random_shapes(uint64_t n)
+{
+	uint64_t random = model_seed("qcow2 shapes", 0);
+	struct qdisk_shape shape;
+
+	while (n--) {
+		qdisk_choose(&shape, &random, 17, 600 << 10);
+		shape.size = max_u64(shape.size, 8192);
+		qdisk_describe(&shape);
+		fail_shape(&shape);
+	}
+}
+
 int main(void)
 {
-	const char *only = getenv("ONLY"), *one = getenv("SHAPE");
-	struct subject s;
+	const char *one = getenv("SHAPE"), *rounds = getenv("ROUNDS");
 
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
 		struct qdisk_shape shape = shapes[i];
@@ -584,13 +613,9 @@ int main(void)
 		if (!shape.prealloc)
 			shape.prealloc = "off";
 		qdisk_describe(&shape);
-		make_subject(&s, &shape);
-		for (size_t k = 0; k < sizeof(actions) / sizeof(*actions); k++)
-			if (!only || !strcmp(only, actions[k].name))
-				fail_all(&s, &actions[k]);
-		free_subject(&s);
-		printf("%s\n", shape.text);
-		fflush(stdout);
+		fail_shape(&shape);
 	}
+	fail_random_shapes(rounds ? strtoull(rounds, NULL, 0)
+				  : getenv("CHECK_ALL") ? 40 : 0);
 	return 0;
 }
