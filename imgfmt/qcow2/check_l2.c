@@ -13,6 +13,7 @@ struct l2_visit {
 	const struct l2_ref *ref;
 	uint64_t weight;		/* uses of this table */
 	uint64_t contiguous;		/* where data would follow, or 0 */
+	bool copied;			/* COPIED flags mean something */
 	bool dirty;
 };
 
@@ -247,8 +248,7 @@ static int count_entry(struct l2_visit *v, struct l2_entry *x)
 	rc = c->h.external_data ? 0 :
 	     check_reference(c, x->offset, c->h.cluster_size, v->weight,
 			     KIND_DATA);
-	/* A table on top of the header is no table. */
-	if (!rc && v->ref->active && v->ref->offset)
+	if (!rc && v->copied)
 		check_copied(v, x);
 	return rc;
 }
@@ -305,12 +305,17 @@ int check_l2_table(struct qcheck *c, const struct l2_ref *ref)
 {
 	struct l2_visit v = { .c = c, .ref = ref };
 	unsigned n = 1u << c->h.l2_bits;
+	uint64_t refcount;
 	int rc;
 
 	if (!add_ok(ref->others, ref->active, &v.weight))
 		v.weight = UINT64_MAX;
 	if (check_is_hole(c, ref->offset, c->h.cluster_size))
 		return 0;
+	/* A table on top of the header is no table. */
+	v.copied = ref->active && ref->offset &&
+		   !check_disk_refcount(c, ref->offset >> c->h.cluster_bits,
+					&refcount);
 	rc = check_read(c, c->l2_buf, c->h.cluster_size, ref->offset);
 	if (rc) {
 		check_finding(c, &c->out->check_errors, 1,
