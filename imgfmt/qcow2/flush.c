@@ -219,8 +219,11 @@ int qcow2_flush_locked(struct qcow2 *s)
 {
 	int rc = 0;
 
-	if (!s->loaded || s->broken || !anything_dirty(s))
+	if (!s->loaded || !anything_dirty(s))
 		return flush_data(s);
+	/* No table is written any more, so what they say is not safe. */
+	if (s->broken)
+		return -EUCLEAN;
 	rc = stage_a(s);
 	if (!rc)
 		rc = write_reftable(s);
