@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* qcow2_fail_once.c - every call below qcow2 and every allocation fails once
  * (or from then on) in each thing that can be done with an image: an error with
- * a sentence comes out, no sector holds anything but its old or its new content,
- * the image is not corrupt, and doing it again works.  time limit: 240 s
+ * a sentence comes out, no sector holds anything but its old or new content, the
+ * image is not corrupt, and doing it again works.  time limit: 240 s
  *
  * ONLY=name runs one thing, SHAPE=n on one of the shapes below; ROUNDS is how
  * many random shapes follow them, SEED is for those.

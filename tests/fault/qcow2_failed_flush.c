@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* qcow2_failed_flush.c - one call of a flush fails, the guest writes on, and then
- * the power fails in the next flush: for every such pair of calls, what is left
- * is not corrupt.
+/* qcow2_failed_flush.c - one call of a flush fails, the guest writes on, and the
+ * power fails in the next flush: for every such pair of calls, what is left is
+ * not corrupt.
  */
 #include <errno.h>
 

@@ -342,8 +342,8 @@ static void work(struct run *r)
 	}
 }
 
-/* Half of the time the power fails in the midst of a call, or one call fails and
- * the user goes on.
+/* Half of the time the power fails in the midst of a call, or one call fails
+ * and the user goes on.
  */
 static void plan_failure(struct run *r)
 {
