@@ -153,10 +153,30 @@ out:
 	return rc;
 }
 
+/* What is new in the last cluster of the old size gets blocks on the host, too:
+ * the cluster may be there without them.
+ */
+static int fill_tail(struct qcow2 *s, uint64_t old, uint64_t size)
+{
+	uint64_t end = min_u64(size, round_up(old, s->h.cluster_size));
+	uint8_t *zeroes;
+	int rc;
+
+	if (old >= end)
+		return 0;
+	zeroes = array_alloc(end - old, 1);
+	if (!zeroes)
+		return -ENOMEM;
+	rc = img_write(s->img, zeroes, (size_t)(end - old), old);
+	free(zeroes);
+	return rc;
+}
+
 int qcow2_grow(struct qcow2 *s, uint64_t size, bool new,
 	       enum qcow2_prealloc mode, struct err *e)
 {
-	uint64_t old = round_up(s->h.size, s->h.cluster_size);
+	uint64_t old_size = s->h.size;
+	uint64_t old = round_up(old_size, s->h.cluster_size);
 	int rc;
 
 	if (s->h.external_data && img_length(s->data) < size) {
@@ -173,7 +193,11 @@ int qcow2_grow(struct qcow2 *s, uint64_t size, bool new,
 		rc = grow_guest(s, size, new, e);
 	if (rc || mode == QCOW2_PREALLOC_OFF)
 		return rc;
-	rc = qcow2_preallocate(s, old, round_up(size, s->h.cluster_size), mode);
+	if (!new && mode != QCOW2_PREALLOC_METADATA)
+		rc = fill_tail(s, old_size, size);
+	if (!rc)
+		rc = qcow2_preallocate(s, old,
+				       round_up(size, s->h.cluster_size), mode);
 	return rc ? fail_rc(e, rc, "Could not preallocate the image") : 0;
 }
 
