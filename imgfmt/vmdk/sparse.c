@@ -117,12 +117,16 @@ int vmdk_entry_at(struct vmdk *s, struct vmdk_extent *x, uint64_t table,
 	return vmdk_in_file(x, *host, need) ? 0 : -EUCLEAN;
 }
 
-/* What a copy of the metadata says of the grain at `rel`.  *covers: the bytes
- * from the grain's start that are the same.
- */
+/* What the metadata says of a grain. */
+struct answer {
+	enum vmdk_kind kind;
+	uint64_t host;
+	uint64_t covers;	/* bytes from its start that are the same */
+	bool no_table;
+};
+
 static int ask_copy(struct vmdk *s, struct vmdk_extent *x, uint64_t gd,
-		    uint64_t rel, enum vmdk_kind *kind, uint64_t *host,
-		    uint64_t *covers)
+		    uint64_t rel, struct answer *a)
 {
 	const struct vmdk_tables *t = &x->t;
 	uint64_t i = rel / t->gt_covers, in_table = rel % t->gt_covers, table;
@@ -130,76 +134,71 @@ static int ask_copy(struct vmdk *s, struct vmdk_extent *x, uint64_t gd,
 
 	if (rc)
 		return rc;
-	if (!table) {
-		*kind = VMDK_KIND_HOLE;
-		*host = 0;
-		*covers = t->gt_covers - in_table;
+	*a = (struct answer){
+		.kind = VMDK_KIND_HOLE, .covers = t->gt_covers - in_table,
+		.no_table = true,
+	};
+	if (!table)
 		return 0;
-	}
-	*covers = t->grain;
+	a->no_table = false;
+	a->covers = t->grain;
 	return vmdk_entry_at(s, x, table, (uint32_t)(in_table / t->grain), rel,
-			     kind, host);
+			     &a->kind, &a->host);
 }
 
 static int find_grain(struct vmdk *s, struct vmdk_extent *x, uint64_t rel,
-		      enum vmdk_kind *kind, uint64_t *host, uint64_t *covers)
+		      struct answer *a)
 {
-	int rc = ask_copy(s, x, x->t.gd, rel, kind, host, covers);
-	bool no_table = !rc && *covers > x->t.grain &&
-			*kind == VMDK_KIND_HOLE;
-	enum vmdk_kind kind2;
-	uint64_t host2, covers2;
+	int rc = ask_copy(s, x, x->t.gd, rel, a);
+	struct answer second;
 
 	/* Tables of both copies are made together: one that only the second
 	 * directory knows was lost from the first.
 	 */
-	if (!x->t.rgd || (!rc && !no_table) || rc == -ENOMEM ||
-	    ask_copy(s, x, x->t.rgd, rel, &kind2, &host2, &covers2))
-		return rc;
-	*kind = kind2;
-	*host = host2;
-	*covers = covers2;
-	return 0;
+	if (x->t.rgd && rc != -ENOMEM && (rc || a->no_table) &&
+	    !ask_copy(s, x, x->t.rgd, rel, &second)) {
+		*a = second;
+		rc = 0;
+	}
+	return rc;
 }
 
 /* How long is the stream at `host` likely to be?  As far as the next one. */
 static uint64_t likely_room(struct vmdk *s, struct vmdk_extent *x, uint64_t rel,
 			    uint64_t host)
 {
-	enum vmdk_kind kind;
-	uint64_t next, covers;
+	struct answer next;
 
 	if (rel + x->t.grain >= x->t.capacity ||
-	    find_grain(s, x, rel + x->t.grain, &kind, &next, &covers) ||
-	    next <= host)
+	    find_grain(s, x, rel + x->t.grain, &next) || next.host <= host)
 		return 0;
-	return next - host;
+	return next.host - host;
 }
 
 static int lookup_sparse(struct vmdk *s, struct vmdk_extent *x, uint64_t rel,
 			 uint64_t len, struct vmdk_run *run)
 {
-	uint64_t grain = round_down(rel, x->t.grain), host, covers, in;
-	enum vmdk_kind kind;
-	int rc = find_grain(s, x, grain, &kind, &host, &covers);
+	uint64_t grain = round_down(rel, x->t.grain), in = rel - grain;
+	struct answer a;
+	int rc = find_grain(s, x, grain, &a);
 
 	if (rc)
 		return rc;
-	in = rel - grain;
-	run->kind = kind;
-	run->host = kind == VMDK_KIND_DATA ? host + in : host;
-	run->len = min_u64(len, covers - in);
-	if (kind == VMDK_KIND_COMPRESSED) {
-		run->room = likely_room(s, x, grain, host);
+	run->kind = a.kind;
+	run->host = a.kind == VMDK_KIND_DATA ? a.host + in : a.host;
+	run->len = min_u64(len, a.covers - in);
+	if (a.kind == VMDK_KIND_COMPRESSED) {
+		run->room = likely_room(s, x, grain, a.host);
 		return 0;
 	}
 	for (unsigned n = 0; run->len < len && n < MAX_STEPS; n++) {
-		rc = find_grain(s, x, rel + run->len, &kind, &host, &covers);
+		rc = find_grain(s, x, rel + run->len, &a);
 		/* An error here is the next lookup's. */
-		if (rc || kind != run->kind ||
-		    (kind == VMDK_KIND_DATA && host != run->host + run->len))
+		if (rc || a.kind != run->kind ||
+		    (a.kind == VMDK_KIND_DATA &&
+		     a.host != run->host + run->len))
 			break;
-		run->len = min_u64(len, run->len + covers);
+		run->len = min_u64(len, run->len + a.covers);
 	}
 	return 0;
 }
