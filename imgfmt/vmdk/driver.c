@@ -234,4 +234,5 @@ const struct img_driver img_vmdk_driver = {
 	.map = vmdk_map,
 	.locate = vmdk_locate,
 	.info = vmdk_info,
+	.host_usage = vmdk_host_usage,
 };

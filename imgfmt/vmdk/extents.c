@@ -271,3 +271,20 @@ void vmdk_extents_close(struct vmdk *s)
 	s->extents = NULL;
 	s->n_extents = 0;
 }
+
+int vmdk_host_usage(const struct img *img, uint64_t *bytes)
+{
+	const struct vmdk *s = img->state;
+	int rc = img_host_usage(s->file, bytes);
+
+	for (size_t i = 0; i < s->n_extents && !rc; i++) {
+		uint64_t one;
+
+		if (!s->extents[i].owned)
+			continue;
+		rc = img_host_usage(s->extents[i].owned, &one);
+		if (!rc)
+			*bytes += one;
+	}
+	return rc;
+}

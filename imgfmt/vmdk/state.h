@@ -78,6 +78,7 @@ int vmdk_extents_open(struct vmdk *s, const struct img_open_args *args,
 void vmdk_extents_close(struct vmdk *s);
 /* The one that holds a guest offset inside the image. */
 struct vmdk_extent *vmdk_extent_at(struct vmdk *s, uint64_t offset);
+int vmdk_host_usage(const struct img *img, uint64_t *bytes);
 /* Is [host, host + len) inside the extent's file, which may have grown? */
 bool vmdk_in_file(struct vmdk_extent *x, uint64_t host, uint64_t len);
 
