@@ -273,6 +273,15 @@ static int write_zeroes(struct img *img, uint64_t len, uint64_t offset)
 	return rc;
 }
 
+int img_write_zeroes(struct img *img, uint64_t len, uint64_t offset)
+{
+	int rc = writable_range(img, len, offset);
+
+	if (rc || !len)
+		return rc;
+	return after_write(img, write_zeroes(img, len, offset));
+}
+
 int img_zero(struct img *img, uint64_t len, uint64_t offset, unsigned flags)
 {
 	int rc = writable_range(img, len, offset);

@@ -140,6 +140,9 @@ int img_close_layer(struct img *img, struct err *e);
  */
 int img_read_backing(struct img *img, void *buf, size_t len, uint64_t offset);
 
+/* For drivers: write zeroes as data, where img_zero() might leave a hole. */
+int img_write_zeroes(struct img *img, uint64_t len, uint64_t offset);
+
 /* For drivers: img_locate() fills ext->fd, fd_offset, fd_name from the layer
  * `in`, or leaves fd at -1.
  */

@@ -119,7 +119,7 @@ static int map(struct img *img, uint64_t offset, uint64_t len,
 	if (known_data(f, offset, &end)) {
 		ext->len = min_u64(len, end - offset);
 		locate(img, offset, ext);
-	return 0;
+		return 0;
 	}
 	pos = lseek(f->fd, (off_t)offset, SEEK_DATA);
 	if (pos < 0 && errno == ENXIO)
@@ -132,7 +132,7 @@ static int map(struct img *img, uint64_t offset, uint64_t len,
 		ext->flags = IMG_EXT_ZERO | IMG_EXT_HOLE;
 		ext->len = min_u64(len, (uint64_t)pos - offset);
 		locate(img, offset, ext);
-	return 0;
+		return 0;
 	}
 	pos = lseek(f->fd, (off_t)offset, SEEK_HOLE);
 	if (pos < 0 && errno == ENXIO)		/* cut off meanwhile */

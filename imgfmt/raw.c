@@ -5,14 +5,11 @@
  * zeroes; writing there makes the file longer.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "drivers.h"
 
 #define SECTOR 512u
-#define ZERO_CHUNK (1u << 20)
 
 struct raw {
 	uint64_t length;	/* of the layer below, when it was opened */
@@ -120,26 +117,6 @@ static int parse_prealloc(const char *text, enum prealloc *out, struct err *e)
 	return 0;
 }
 
-static int write_full(struct img *below, uint64_t len, uint64_t offset)
-{
-	size_t chunk = (size_t)min_u64(len, ZERO_CHUNK);
-	uint8_t *zeroes = buf_alloc(chunk);
-	int rc = 0;
-
-	if (!zeroes)
-		return -ENOMEM;
-	memset(zeroes, 0, chunk);
-	while (len && !rc) {
-		size_t n = (size_t)min_u64(len, chunk);
-
-		rc = img_write(below, zeroes, n, offset);
-		offset += n;
-		len -= n;
-	}
-	free(zeroes);
-	return rc;
-}
-
 /* Make `below` `size` bytes long; what it gains is allocated as asked. */
 static int set_length(struct img *below, uint64_t size, enum prealloc mode,
 		      struct err *e)
@@ -158,7 +135,7 @@ static int set_length(struct img *below, uint64_t size, enum prealloc mode,
 	rc = img_truncate(below, size, e);
 	if (rc || size <= old || mode == PREALLOC_OFF)
 		return rc;
-	rc = mode == PREALLOC_FULL ? write_full(below, size - old, old)
+	rc = mode == PREALLOC_FULL ? img_write_zeroes(below, size - old, old)
 		: img_zero(below, size - old, old, IMG_ZERO_KEEP);
 	if (rc) {
 		fail_rc(e, rc, "%s: cannot allocate %llu bytes", below->name,

@@ -7,8 +7,6 @@
 #include "imgfmt/base/buf.h"
 #include "state.h"
 
-#define CHUNK (1u << 20)
-
 /* Reserve host clusters for up to `want` guest clusters; before them the L2
  * table, so that the data lies in a row.
  */
@@ -33,22 +31,6 @@ static int reserve(struct qcow2 *s, uint64_t guest, uint64_t want,
 	return 0;
 }
 
-static int fill(struct img *img, uint64_t len, uint64_t offset)
-{
-	uint8_t *zeroes = array_alloc(CHUNK, 1);
-	int rc = zeroes ? 0 : -ENOMEM;
-
-	while (len && !rc) {
-		size_t n = (size_t)min_u64(len, CHUNK);
-
-		rc = img_write(img, zeroes, n, offset);
-		offset += n;
-		len -= n;
-	}
-	free(zeroes);
-	return rc;
-}
-
 /* Clusters that are handed out anew may hold what they held. */
 static int prepare_host(struct qcow2 *s, uint64_t host, uint64_t len,
 			enum qcow2_prealloc mode)
@@ -59,7 +41,7 @@ static int prepare_host(struct qcow2 *s, uint64_t host, uint64_t len,
 	if (s->h.external_data)
 		return 0;
 	if (mode == QCOW2_PREALLOC_FULL)
-		return fill(s->file, len, host);
+		return img_write_zeroes(s->file, len, host);
 	if (mode == QCOW2_PREALLOC_FALLOC)
 		return img_zero(s->file, len, host, IMG_ZERO_KEEP);
 	if (host < file_len)

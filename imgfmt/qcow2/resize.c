@@ -159,17 +159,8 @@ out:
 static int fill_tail(struct qcow2 *s, uint64_t old, uint64_t size)
 {
 	uint64_t end = min_u64(size, round_up(old, s->h.cluster_size));
-	uint8_t *zeroes;
-	int rc;
 
-	if (old >= end)
-		return 0;
-	zeroes = array_alloc(end - old, 1);
-	if (!zeroes)
-		return -ENOMEM;
-	rc = img_write(s->img, zeroes, (size_t)(end - old), old);
-	free(zeroes);
-	return rc;
+	return old < end ? img_write_zeroes(s->img, end - old, old) : 0;
 }
 
 int qcow2_grow(struct qcow2 *s, uint64_t size, bool new,
