@@ -48,6 +48,21 @@ int check_read(struct qcheck *c, void *buf, size_t len, uint64_t offset)
 	return rc;
 }
 
+/* Has the file so few holes that looking for them is a waste?  A kernel finds
+ * the end of a long stretch of data slowly, tmpfs page by page.
+ */
+static bool is_dense(struct qcheck *c, uint64_t length)
+{
+	uint64_t used;
+
+	if (!c->density_known) {
+		c->density_known = true;
+		c->dense = !img_host_usage(c->file, &used) &&
+			   used >= length - length / 8;
+	}
+	return c->dense;
+}
+
 bool check_is_hole(struct qcheck *c, uint64_t offset, uint64_t len)
 {
 	struct img_extent ext;
@@ -61,7 +76,7 @@ bool check_is_hole(struct qcheck *c, uint64_t offset, uint64_t len)
 	if (offset < c->hole_start || offset >= c->hole_end) {
 		uint64_t length = img_length(c->file);
 
-		if (offset >= length ||
+		if (offset >= length || is_dense(c, length) ||
 		    img_map(c->file, offset, length - offset, &ext))
 			return false;
 		if (!(ext.flags & IMG_EXT_ZERO)) {

@@ -107,6 +107,7 @@ struct qcheck {
 	uint8_t *chunk;			/* CHECK_CHUNK bytes for other tables */
 	uint64_t hole_start, hole_end;	/* zeroes in the file, */
 	uint64_t data_start, data_end;	/* and what is not */
+	bool density_known, dense;	/* hardly any holes at all */
 	uint8_t sector[512];		/* of a refcount block */
 	uint64_t sector_offset;		/* UINT64_MAX: none */
 
