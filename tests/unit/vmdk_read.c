@@ -4,6 +4,7 @@
 
 #include "imgfmt/base/bytes.h"
 #include "imgfmt/driver.h"
+#include "imgfmt/vmdk/state.h"
 #include "tests/check.h"
 #include "tests/lib/vmdkmake.h"
 
@@ -183,9 +184,10 @@ static void cut_to(enum vmdkmake_kind kind, uint64_t len, struct img **file)
 
 static void cut_streams(void)
 {
-	uint64_t len = img_size(vmdkmake(VMDKMAKE_STREAM));
-	struct img *file, *img;
+	struct img *file = vmdkmake(VMDKMAKE_STREAM), *img;
+	uint64_t len = img_size(file);
 
+	img_close(file, NULL);
 	/* Every cut is refused; only the end mark may be missing. */
 	for (uint64_t cut = 512; cut < len; cut += 256) {
 		cut_to(VMDKMAKE_STREAM, cut, &file);
@@ -223,9 +225,77 @@ static void bad_grains(void)
 	refused(VMDKMAKE_STREAM_BARE, at + 3, "xxxx", 4, -EUCLEAN, NULL);
 }
 
+/* Does a name alone tell which descriptor belongs to an extent? */
+static void lone_extents(void)
+{
+	static const char *const names[][2] = {
+		{ "a/d-s001.vmdk", "'a/d.vmdk'" }, { "d-f012.vmdk", "'d.vmdk'" },
+		{ "d-flat.vmdk", "'d.vmdk'" }, { "d-DELTA.VMDK", "'d.VMDK'" },
+		{ "d-000001-sesparse.vmdk", "'d-000001.vmdk'" },
+		{ "d-s001.raw", "open the disk's descriptor" },
+		{ "x", "open the disk's descriptor" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct img_open_args args = { .format = "vmdk" };
+		struct img *file = vmdkmake(VMDKMAKE_SPARSE), *img;
+
+		CHECK_EQ(img_write(file, "\0\0\0\0\0\0\0\0", 8, 28), 0);
+		free(file->name);
+		file->name = strdup(names[i][0]);
+		CHECK_EQ(img_stack(file, &args, &img, &e), -EINVAL);
+		CHECK(strstr(e.text, names[i][1]));
+		img_close(file, NULL);
+	}
+}
+
+/* More tables than are remembered. */
+static void many_tables(void)
+{
+	const uint32_t n = 8192, grains = 1u << 20, grain_sectors = 128;
+	struct vmdk_header h = {
+		.version = 1, .flags = VMDK_FLAG_NEWLINES,
+		.capacity = (uint64_t)n * 512 * grain_sectors,
+		.grain = grain_sectors, .desc_offset = 1, .desc_size = 1,
+		.n_gtes = 512, .gd = 8, .overhead = grains,
+	};
+	static uint8_t gt[2048];
+	struct img *file, *img;
+	uint8_t buf[VMDK_HEADER_LEN];
+
+	CHECK_OK(img_memory(0, &file, &e));
+	vmdk_header_encode(&h, buf);
+	CHECK_EQ(img_write(file, buf, sizeof(buf), 0), 0);
+	CHECK_EQ(img_write(file, "CID=1\nRW 536870912 SPARSE \"x\"\n", 33,
+			   512), 0);
+	for (uint32_t i = 0; i < n; i++) {
+		put_le32(buf, 128 + i * 4);
+		CHECK_EQ(img_write(file, buf, 4, 8 * 512 + i * 4), 0);
+		put_le32(gt + 4 * 7, grains + i % 16 * grain_sectors);
+		CHECK_EQ(img_write(file, gt, sizeof(gt), (128 + i * 4) * 512),
+			 0);
+	}
+	for (uint32_t i = 0; i < 16 * 128; i++) {
+		memset(buf, (int)(i / 128 + 1), 512);
+		CHECK_EQ(img_write(file, buf, 512, (grains + i) * 512ull), 0);
+	}
+	CHECK_OK(open_on(file, &img));
+	for (uint32_t i = 0; i < 3 * n; i++) {
+		uint64_t table = i * 2654435761u % n;
+
+		CHECK_EQ(img_read(img, buf, 2, (table * 512 + 7) *
+				  grain_sectors * 512), 0);
+		CHECK_EQ(buf[0], table % 16 + 1);
+		CHECK(((struct vmdk *)img->state)->cache.bytes <= VMDK_CACHE);
+	}
+	img_close(img, NULL);
+}
+
 int main(void)
 {
 	every_kind();
+	lone_extents();
+	many_tables();
 	second_directory();
 	bad_headers();
 	huge_capacity();
