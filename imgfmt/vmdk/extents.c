@@ -95,7 +95,8 @@ static int take_plain(struct vmdk_extent *x, struct err *e)
 		    x->owned->name, ULL(have), ULL(x->len), ULL(x->offset));
 }
 
-static int take_sparse(struct vmdk_extent *x, const char *name, struct err *e)
+static int take_sparse(struct vmdk *s, struct vmdk_extent *x, const char *name,
+		       struct err *e)
 {
 	int rc = vmdk_sparse_read(x->file, name, &x->t, e);
 
@@ -103,6 +104,9 @@ static int take_sparse(struct vmdk_extent *x, const char *name, struct err *e)
 		rc = fail(e, EUCLEAN, "%s holds %llu bytes of the disk, and "
 			  "its descriptor says %llu", name, ULL(x->t.capacity),
 			  ULL(x->len));
+	if (!rc && x->t.compressed && !x->t.footer &&
+	    !(s->img->flags & IMG_NO_DATA))
+		rc = vmdk_check_tail(s, x, name, e);
 	return rc;
 }
 
@@ -123,7 +127,7 @@ static int open_extent(struct vmdk *s, const struct img_open_args *args,
 		return take_plain(x, e);
 	/* Files grow when they are written; the raw layer does not. */
 	x->file = x->owned->below ? x->owned->below : x->owned;
-	return take_sparse(x, x->owned->name, e);
+	return take_sparse(s, x, x->owned->name, e);
 }
 
 static enum vmdk_storage storage_of(enum vmdk_extent_type type)
@@ -150,7 +154,7 @@ static int open_own(struct vmdk *s, struct vmdk_extent *x, struct err *e)
 
 	x->file = s->file;
 	x->len = 0;
-	rc = take_sparse(x, s->img->name, e);
+	rc = take_sparse(s, x, s->img->name, e);
 	if (rc)
 		return rc;
 	if (s->n_extents > 1 && len > x->t.capacity)

@@ -158,12 +158,11 @@ static int take_footer(struct img *file, const char *name, uint64_t offset,
 	return 0;
 }
 
-static int cut_off(struct img *file, const char *name, const struct vmdk_walk *w,
-		   const struct vmdk_header *h, struct err *e)
+int vmdk_cut_off(struct img *file, const char *name, const struct vmdk_header *h,
+		 const struct vmdk_walk *w, struct err *e)
 {
 	return fail(e, EUCLEAN, "%s: the stream is cut off at byte %llu of "
-		    "%llu%s: the footer, which says where everything is, is "
-		    "missing; %llu grains are whole, the last one ends at byte "
+		    "%llu%s: %llu grains are whole, the last one ends at byte "
 		    "%llu of the disk's %llu", name, ULL(w->end),
 		    ULL(img_length(file)), w->eos ? " by its end mark" : "",
 		    ULL(w->n_grains), ULL(w->guest_end),
@@ -196,7 +195,7 @@ static int find_footer(struct img *file, const char *name,
 		rc = take_footer(file, name, w.footer, t);
 	if (rc)
 		return fail_rc(e, rc, "Could not read %s", name);
-	return t->footer ? 0 : cut_off(file, name, &w, &t->h, e);
+	return t->footer ? 0 : vmdk_cut_off(file, name, &t->h, &w, e);
 }
 
 int vmdk_hosted_read(struct img *file, const char *name, struct vmdk_tables *t,

@@ -119,6 +119,12 @@ int vmdk_entry_at(struct vmdk *s, struct vmdk_extent *x, uint64_t table,
 		  uint32_t i, uint64_t rel, enum vmdk_kind *kind,
 		  uint64_t *host);			/* locked */
 
+/* tail.c: is a stream whole that has its directory in front?  Nothing at its
+ * end says so.
+ */
+int vmdk_check_tail(struct vmdk *s, struct vmdk_extent *x, const char *name,
+		    struct err *e);
+
 /* inflate.c: reading compressed grains; any thread, not locked. */
 int vmdk_inflate_new(struct vmdk *s);
 void vmdk_inflate_free(struct vmdk *s);

@@ -225,6 +225,11 @@ struct vmdk_walk {
 int vmdk_stream_walk(struct img *file, const struct vmdk_header *h,
 		     struct vmdk_walk *walk);
 
+/* header.c: say so; returns -EUCLEAN. */
+int vmdk_cut_off(struct img *file, const char *name,
+		 const struct vmdk_header *h, const struct vmdk_walk *w,
+		 struct err *e);
+
 /* Descriptor ("The Descriptor File"). */
 enum vmdk_access { VMDK_RW, VMDK_RDONLY, VMDK_NOACCESS };
 

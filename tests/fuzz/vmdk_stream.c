@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vmdk_stream.c - the input is what stands between the header and the end of a
  * stream: markers, grains, tables.  Its first byte says whether there are
- * markers, and a footer, whose directory is the first sector.
+ * markers, and a footer, and whether the header has the directory's place too,
+ * which is the first sector.
  */
 #include <string.h>
 
@@ -40,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	disk = fuzz_disk(NULL, 0);
 	if (!disk)
 		return 0;
-	put_header(disk, 0, data[0] & 1, VMDK_GD_AT_END);
+	put_header(disk, 0, data[0] & 1, data[0] & 4 ? 2 : VMDK_GD_AT_END);
 	img_write(disk, text, sizeof(text), VMDK_SECTOR);
 	img_write(disk, data + 1, len - 1, 2 * VMDK_SECTOR);
 	if (data[0] & 2) {

@@ -205,9 +205,23 @@ static void cut_streams(void)
 	CHECK(strstr(e.text, "cut off at byte 8704 of 8724"));
 	CHECK(strstr(e.text, "1 grains are whole"));
 	CHECK(strstr(e.text, "byte 8192 of the disk's 42496"));
+	/* The directory is whole, what it points to is not. */
+	file = vmdkmake(VMDKMAKE_STREAM_FRONT);
+	len = img_size(file);
+	img_close(file, NULL);
+	for (uint64_t cut = 9 * 512 + 1; cut <= len; cut += 100) {
+		cut_to(VMDKMAKE_STREAM_FRONT, cut, &file);
+		CHECK_EQ(open_on(file, &img), -EUCLEAN);
+		CHECK(strstr(e.text, cut < 11 * 512 ? "" : "cut off"));
+		cut_to(VMDKMAKE_STREAM_BARE, min_u64(cut, len - 512), &file);
+		CHECK_EQ(open_on(file, &img), -EUCLEAN);
+	}
+	cut_to(VMDKMAKE_STREAM_FRONT, (VMDKMAKE_GRAINS + 1) * 512 + 20, &file);
+	CHECK_EQ(open_on(file, &img), -EUCLEAN);
+	CHECK(strstr(e.text, "byte 8192 of the disk's 42496"));
 	/* Something behind the stream. */
 	file = vmdkmake(VMDKMAKE_STREAM);
-	CHECK_EQ(img_write(file, "tail", 4, len + 4000), 0);
+	CHECK_EQ(img_write(file, "tail", 4, img_size(file) + 4000), 0);
 	CHECK_OK(open_on(file, &img));
 	check_content(img);
 	img_close(img, NULL);
@@ -259,6 +273,7 @@ static void many_tables(void)
 		.grain = grain_sectors, .desc_offset = 1, .desc_size = 1,
 		.n_gtes = 512, .gd = 8, .overhead = grains,
 	};
+	static const char text[] = "CID=1\nRW 536870912 SPARSE \"x\"\n";
 	static uint8_t gt[2048];
 	struct img *file, *img;
 	uint8_t buf[VMDK_HEADER_LEN];
@@ -266,8 +281,7 @@ static void many_tables(void)
 	CHECK_OK(img_memory(0, &file, &e));
 	vmdk_header_encode(&h, buf);
 	CHECK_EQ(img_write(file, buf, sizeof(buf), 0), 0);
-	CHECK_EQ(img_write(file, "CID=1\nRW 536870912 SPARSE \"x\"\n", 33,
-			   512), 0);
+	CHECK_EQ(img_write(file, text, sizeof(text), 512), 0);
 	for (uint32_t i = 0; i < n; i++) {
 		put_le32(buf, 128 + i * 4);
 		CHECK_EQ(img_write(file, buf, 4, 8 * 512 + i * 4), 0);
