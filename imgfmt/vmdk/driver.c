@@ -74,8 +74,8 @@ static int parse_at(struct vmdk *s, uint64_t offset, uint64_t len,
 			    "more than the %u that are allowed", s->img->name,
 			    ULL(len), VMDK_MAX_DESCRIPTOR);
 	if (!in_range(offset, len, img_length(s->file)))
-		return fail(e, EUCLEAN, "%s: the descriptor, %llu bytes at byte "
-			    "%llu, is not inside the file", s->img->name,
+		return fail(e, EUCLEAN, "%s: the descriptor, %llu bytes at "
+			    "byte %llu, is not inside the file", s->img->name,
 			    ULL(len), ULL(offset));
 	text = buf_alloc((size_t)max_u64(len, 1));
 	if (!text)

@@ -124,7 +124,8 @@ char *vmdk_to_utf8(const char *text, size_t len, const char *encoding)
 	char *out = NULL;
 
 	/* What is ASCII in all of them; many writers state a code page and
-	 * write UTF-8 nevertheless, which text in a code page rarely looks like.
+	 * write UTF-8 nevertheless, which text in a code page rarely looks
+	 * like.
 	 */
 	if (!(stated && !strncmp(from, "UTF-16", 6)) && is_utf8(text, len))
 		return strndup(text, len);

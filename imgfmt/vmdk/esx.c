@@ -53,8 +53,8 @@ static int finish(struct img *file, const char *name, uint64_t capacity,
 	t->n_gdes = div_round_up(t->capacity, t->gt_covers);
 	if (!t->gd || !in_range(t->gd, t->n_gdes * t->entry_size,
 				img_length(file)))
-		return fail(e, EUCLEAN, "%s: the grain directory, %llu bytes at "
-			    "byte %llu, is not inside the file", name,
+		return fail(e, EUCLEAN, "%s: the grain directory, %llu bytes "
+			    "at byte %llu, is not inside the file", name,
 			    ULL(t->n_gdes * t->entry_size), ULL(t->gd));
 	return 0;
 }
@@ -93,8 +93,8 @@ static int offset_at(const uint8_t *field, const char *what, const char *name,
 	uint64_t sectors = get_le64(field);
 
 	if (sectors > INT64_MAX / VMDK_SECTOR)
-		return fail(e, EUCLEAN, "%s: the %s begin at sector %llu, which "
-			    "no file has", name, what, ULL(sectors));
+		return fail(e, EUCLEAN, "%s: the %s begin at sector %llu, "
+			    "which no file has", name, what, ULL(sectors));
 	*out = sectors * VMDK_SECTOR;
 	return 0;
 }
@@ -112,9 +112,9 @@ static int check_volatile(struct img *file, const char *name, uint64_t offset,
 		return fail(e, EUCLEAN, "%s: the seSparse extent has no "
 			    "volatile header at byte %llu", name, ULL(offset));
 	if (v[VMDK_SE_V_REPLAY])
-		return fail(e, ENOTSUP, "%s: the journal of the seSparse extent "
-			    "is not empty: it was not closed cleanly; open and "
-			    "close it with VMware first", name);
+		return fail(e, ENOTSUP, "%s: the journal of the seSparse "
+			    "extent is not empty: it was not closed "
+			    "cleanly; open and close it with VMware first", name);
 	return 0;
 }
 
@@ -128,8 +128,8 @@ int vmdk_sesparse_read(struct img *file, const char *name,
 	if (rc)
 		return rc;
 	if (get_le64(h + VMDK_SE_H_VERSION) != VMDK_SE_VERSION)
-		return fail(e, ENOTSUP, "%s: the version of the seSparse extent "
-			    "is 0x%llx, must be 0x%llx", name,
+		return fail(e, ENOTSUP, "%s: the version of the seSparse "
+			    "extent is 0x%llx, must be 0x%llx", name,
 			    ULL(get_le64(h + VMDK_SE_H_VERSION)),
 			    VMDK_SE_VERSION);
 	gt_sectors = get_le64(h + VMDK_SE_H_GT);

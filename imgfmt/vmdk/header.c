@@ -3,8 +3,8 @@
  * Specification: "Hosted Sparse Extent Header", "Header and Footer".
  *
  * Writers disagree about where a stream's directory is: at the footer only
- * (VMware, VirtualBox), in front only (vdiskmanager, qemu), or both.  The footer
- * counts where there is one.
+ * (VMware, VirtualBox), in front only (vdiskmanager, qemu), or both.  The
+ * footer counts where there is one.
  */
 #include <errno.h>
 #include <string.h>
@@ -158,8 +158,9 @@ static int take_footer(struct img *file, const char *name, uint64_t offset,
 	return 0;
 }
 
-int vmdk_cut_off(struct img *file, const char *name, const struct vmdk_header *h,
-		 const struct vmdk_walk *w, struct err *e)
+int vmdk_cut_off(struct img *file, const char *name,
+		 const struct vmdk_header *h, const struct vmdk_walk *w,
+		 struct err *e)
 {
 	return fail(e, EUCLEAN, "%s: the stream is cut off at byte %llu of "
 		    "%llu%s: %llu grains are whole, the last one ends at byte "

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* info.c - what headers and descriptor say, in qemu's words where it has any. */
+/* info.c - what headers and descriptor say, in qemu's words where it has
+ * any.
+ */
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
@@ -14,7 +16,8 @@ static json_t *extent_info(const struct vmdk *s, const struct vmdk_extent *x)
 
 	if (x->line && !x->file)
 		name = x->line->name ? x->line->name : "";
-	json_object_set_new(o, "virtual-size", json_integer((json_int_t)x->len));
+	json_object_set_new(o, "virtual-size",
+			    json_integer((json_int_t)x->len));
 	json_object_set_new(o, "filename", json_string(name));
 	if (sparse && x->file)
 		json_object_set_new(o, "cluster-size",

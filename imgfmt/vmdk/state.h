@@ -23,7 +23,7 @@
 enum vmdk_storage { VMDK_PLAIN, VMDK_ZEROES, VMDK_SPARSE };
 
 struct vmdk_extent {
-	const struct vmdk_extent_line *line;	/* NULL: there is no descriptor */
+	const struct vmdk_extent_line *line;	/* NULL: no descriptor */
 	enum vmdk_storage storage;
 	uint64_t start, len;		/* in the guest, bytes */
 	struct img *owned;		/* what the resolver gave, or NULL */
@@ -102,7 +102,7 @@ struct vmdk_run {
 	uint64_t len;			/* bytes, at most what was asked for */
 	uint64_t host;			/* DATA: of the first byte; COMPRESSED:
 					 * of the grain, which is one only */
-	uint64_t room;			/* COMPRESSED: likely length, 0: unknown */
+	uint64_t room;			/* COMPRESSED: likely length, or 0 */
 };
 int vmdk_lookup(struct vmdk *s, uint64_t offset, uint64_t len,
 		struct vmdk_run *run);			/* locked */

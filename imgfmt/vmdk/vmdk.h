@@ -19,8 +19,8 @@
 
 #define VMDK_SECTOR	512u
 
-/* Hosted sparse extent header ("Hosted Sparse Extent Header"), and the footer of
- * a stream ("Header and Footer"):
+/* Hosted sparse extent header ("Hosted Sparse Extent Header"), and the footer
+ * of a stream ("Header and Footer"):
  *
  *   offset size
  *      0    4   magic "KDMV"
@@ -55,7 +55,7 @@
 #define VMDK_H_COMPRESSION	77
 
 #define VMDK_FLAG_NEWLINES	(1u << 0)	/* the test bytes are valid */
-#define VMDK_FLAG_RGD		(1u << 1)	/* a redundant directory exists */
+#define VMDK_FLAG_RGD		(1u << 1)	/* a redundant directory */
 #define VMDK_FLAG_ZERO_GTE	(1u << 2)	/* entry 1: reads as zeroes */
 #define VMDK_FLAG_COMPRESSED	(1u << 16)
 #define VMDK_FLAG_MARKERS	(1u << 17)
@@ -121,9 +121,9 @@
  * the journal must be replayed first.
  *
  * A directory entry is 0, or 0x1 in the top four bits and the number of a table
- * in the lower 32.  A table entry has a type in its top four bits; the number of
- * an allocated grain has its low 12 bits in bits 48 to 59 of the entry and the
- * rest in bits 0 to 47.
+ * in the lower 32.  A table entry has a type in its top four bits; the number
+ * of an allocated grain has its low 12 bits in bits 48 to 59 of the entry and
+ * the rest in bits 0 to 47.
  */
 #define VMDK_SE_H_VERSION	8
 #define VMDK_SE_H_CAPACITY	16
@@ -234,7 +234,7 @@ int vmdk_cut_off(struct img *file, const char *name,
 enum vmdk_access { VMDK_RW, VMDK_RDONLY, VMDK_NOACCESS };
 
 enum vmdk_extent_type {
-	VMDK_EXT_FLAT, VMDK_EXT_VMFS, VMDK_EXT_VMFSTHIN,	/* plain bytes */
+	VMDK_EXT_FLAT, VMDK_EXT_VMFS, VMDK_EXT_VMFSTHIN,	/* plain */
 	VMDK_EXT_ZERO,
 	VMDK_EXT_SPARSE, VMDK_EXT_VMFSSPARSE, VMDK_EXT_SESPARSE,
 	VMDK_EXT_VMFSRDM, VMDK_EXT_VMFSRAW,			/* devices */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vmdk_read.c - reading VMDK files of every kind while each allocation, and each
- * call below, fails once: the right bytes, or the error.
+/* vmdk_read.c - reading VMDK files of every kind while each allocation, and
+ * each call below, fails once: the right bytes, or the error.
  */
 #include <errno.h>
 #include <jansson.h>

@@ -19,7 +19,15 @@ while IFS=$'\t' read -r name size sum; do
 	rm -f raw
 	"$VIMG" convert -O raw "$images/$name" raw || die "$name"
 	[ "$(stat -c %s raw)" = "$size" ] || die "$name: size"
-	[ "$(sha256sum <raw | cut -d' ' -f1)" = "$sum" ] || die "$name: content"
+	if [ "$size" -gt $((1 << 30)) ] && [ -z "${CHECK_ALL-}" ] &&
+		command -v qemu-img >/dev/null; then
+		# Mostly holes: a digest of them takes a minute.
+		qemu-img convert -O raw "$images/$name" want
+		"$VIMG" compare -q -f raw -F raw want raw || die "$name"
+	else
+		[ "$(sha256sum <raw | cut -d' ' -f1)" = "$sum" ] ||
+			die "$name: content"
+	fi
 	n=$((n + 1))
 done <"$images/TRUTH.tsv"
 [ $n -ge 7 ] || die "only $n samples"

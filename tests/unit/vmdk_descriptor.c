@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vmdk_descriptor.c - descriptors: what is understood of them, and what we write
- * is understood again.
+/* vmdk_descriptor.c - descriptors: what is understood of them, and what we
+ * write is understood again.
  */
 #include <errno.h>
 

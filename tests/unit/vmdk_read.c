@@ -243,7 +243,8 @@ static void bad_grains(void)
 static void lone_extents(void)
 {
 	static const char *const names[][2] = {
-		{ "a/d-s001.vmdk", "'a/d.vmdk'" }, { "d-f012.vmdk", "'d.vmdk'" },
+		{ "a/d-s001.vmdk", "'a/d.vmdk'" },
+		{ "d-f012.vmdk", "'d.vmdk'" },
 		{ "d-flat.vmdk", "'d.vmdk'" }, { "d-DELTA.VMDK", "'d.VMDK'" },
 		{ "d-000001-sesparse.vmdk", "'d-000001.vmdk'" },
 		{ "d-s001.raw", "open the disk's descriptor" },
