@@ -114,7 +114,8 @@ static int check_volatile(struct img *file, const char *name, uint64_t offset,
 	if (v[VMDK_SE_V_REPLAY])
 		return fail(e, ENOTSUP, "%s: the journal of the seSparse "
 			    "extent is not empty: it was not closed "
-			    "cleanly; open and close it with VMware first", name);
+			    "cleanly; open and close it with VMware "
+			    "first", name);
 	return 0;
 }
 
