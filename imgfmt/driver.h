@@ -81,6 +81,8 @@ struct img_driver {
 		      struct err *e);
 	int (*check)(struct img *img, struct img_check *check, struct err *e);
 	int (*info)(struct img *img, struct img_info *info, struct err *e);
+	int (*verify)(struct img *img, struct img_verify *verify,
+		      struct err *e);		/* optional: no digests */
 
 	/* The bottom layers (file, memory) and what passes through to them. */
 	uint64_t (*length)(struct img *img);		/* optional: img->size */
@@ -150,6 +152,9 @@ void img_locate(struct img *in, uint64_t offset, struct img_extent *ext);
 
 /* For drivers: a layer's length as it is now; a file below a format grows. */
 uint64_t img_length(struct img *img);
+
+/* A read-only layer that shows `to` without owning it; `to` must outlive it. */
+int img_borrow(struct img *to, struct img **out, struct err *e);
 
 /* For drivers: cut or extend a DRV_GROWS layer to `size` bytes. */
 int img_truncate(struct img *img, uint64_t size, struct err *e);
