@@ -408,6 +408,15 @@ int img_check(struct img *img, struct img_check *check, struct err *e)
 	return img->drv->check(img, check, e);
 }
 
+int img_verify(struct img *img, struct img_verify *verify, struct err *e)
+{
+	verify->has_digests = false;
+	for (; img; img = img->below)
+		if (img->drv->verify)
+			return img->drv->verify(img, verify, e);
+	return 0;
+}
+
 int img_info(struct img *img, struct img_info *info, struct err *e)
 {
 	*info = (struct img_info){

@@ -6,7 +6,7 @@
 #include "driver.h"
 
 extern const struct img_driver img_raw_driver, img_qcow2_driver;
-extern const struct img_driver img_vmdk_driver;
+extern const struct img_driver img_vmdk_driver, img_ova_driver;
 extern const struct img_driver img_file_driver, img_window_driver;
 extern const struct img_driver img_memory_driver;
 

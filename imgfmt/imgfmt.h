@@ -90,6 +90,11 @@ struct img_open_args {
 	 * for none), and its format; NULL: as the image says.
 	 */
 	const char *backing, *backing_format;
+	/* Which disk of a package (ova) that holds several: a member's name, or
+	 * a number from 1 in the order of the package.  NULL: the only one.
+	 * Other formats do not look at it.
+	 */
+	const char *member;
 };
 
 /* Open `path`.  On failure *out is untouched. */
@@ -287,6 +292,24 @@ struct img_check {
 	bool has_cluster_counts;
 };
 int img_check(struct img *img, struct img_check *check, struct err *e);
+
+/* Packages (ova) store digests of what they hold. */
+struct img_verify {
+	/* In; both may be NULL.  go_on() is told how far it is and stops it by
+	 * returning false: -ECANCELED.
+	 */
+	bool (*go_on)(void *arg, uint64_t done, uint64_t total);
+	void (*report)(void *arg, const char *line);	/* notes */
+	void *arg;
+	/* Out: there was something to compare with. */
+	bool has_digests;
+};
+
+/* Is what the image's data comes from what the digests beside it say?  Reads it
+ * all.  -EUCLEAN if not; data calls fail from then on.  0 for formats without
+ * digests.  May run in a thread of its own beside data calls.
+ */
+int img_verify(struct img *img, struct img_verify *verify, struct err *e);
 
 /* What the header says beyond size and format. */
 struct img_info {

@@ -146,6 +146,9 @@ int cli_option(struct cli *cli, int c, char **argv)
 	case CLI_PROBE_BACKING:
 		cli->probe_backing = true;
 		return CLI_DONE;
+	case CLI_DISK:
+		cli->disk = optarg;
+		return CLI_DONE;
 	default:
 		return cli_usage(cli, "unrecognized option '%s'",
 				 argv[optind - 1]);

@@ -39,6 +39,7 @@ struct cli {
 	bool allow_external;
 	const char *external_dir;	/* NULL: anywhere */
 	bool probe_backing;
+	const char *disk;		/* of a package, or NULL */
 
 	/* Who decides about names inside images; see cli_resolver_init(). */
 	struct img_resolver resolver, inside, anywhere;
@@ -75,7 +76,7 @@ void cli_print_help(const struct cli *cli);
 /* Options of every command, for its table of long options. */
 enum {
 	CLI_OBJECT = 256, CLI_IMAGE_OPTS, CLI_OUTPUT, CLI_ALLOW_EXTERNAL,
-	CLI_PROBE_BACKING, CLI_PROGRESS, CLI_FIRST_OWN,
+	CLI_PROBE_BACKING, CLI_DISK, CLI_PROGRESS, CLI_FIRST_OWN,
 };
 #define CLI_LONG_OPTIONS						\
 	{ "help", no_argument, NULL, 'h' },				\
@@ -85,7 +86,8 @@ enum {
 	{ "image-opts", no_argument, NULL, CLI_IMAGE_OPTS },		\
 	{ "output", required_argument, NULL, CLI_OUTPUT },		\
 	{ "allow-external", optional_argument, NULL, CLI_ALLOW_EXTERNAL }, \
-	{ "probe-backing", no_argument, NULL, CLI_PROBE_BACKING }
+	{ "probe-backing", no_argument, NULL, CLI_PROBE_BACKING },	\
+	{ "disk", required_argument, NULL, CLI_DISK }
 
 /* Deal with an option that getopt_long() returned and the command does not
  * know: CLI_DONE, or the exit status to end with.

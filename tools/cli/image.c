@@ -79,6 +79,7 @@ static int open_plain(struct cli *cli, const struct image *im, unsigned flags,
 		.format = im->format, .flags = flags,
 		.resolver = &cli->resolver, .snapshot = snapshot,
 		.backing = im->backing, .backing_format = im->backing_format,
+		.member = cli->disk,
 	};
 	char *name;
 	int rc;
@@ -179,17 +180,33 @@ static int snapshot_id(struct cli *cli, const struct image *im, char **id,
 	return rc;
 }
 
+bool image_is_package(struct img *img)
+{
+	for (; img; img = img_below(img))
+		if (!strcmp(img_format(img), "ova"))
+			return true;
+	return false;
+}
+
 int image_try_open(struct cli *cli, const struct image *im, struct img **out,
 		   struct err *e)
 {
+	struct img *img = NULL;
 	char *id = NULL;
 	int rc = 0;
 
 	if (im->snapshot)
 		rc = snapshot_id(cli, im, &id, e);
 	if (!rc)
-		rc = open_plain(cli, im, open_flags(cli, im), id, out, e);
+		rc = open_plain(cli, im, open_flags(cli, im), id, &img, e);
 	free(id);
+	if (!rc && cli->disk && !im->any_disk && !image_is_package(img)) {
+		rc = fail(e, EINVAL, "--disk is for packages (ova), and this "
+			  "is %s", img_format(img));
+		img_close(img, NULL);
+	}
+	if (!rc)
+		*out = img;
 	return rc;
 }
 

@@ -3,7 +3,8 @@
  *
  * A name is a local file's ("file:NAME" too); names of other protocols and
  * "json:" are refused.  With --image-opts it is an option string: driver=,
- * file.filename=, nested file.file.…, offset= and size= of a raw layer.
+ * file.filename=, nested file.file.…, offset= and size= of a raw layer,
+ * member= of a package.
  */
 #ifndef TOOLS_IMAGE_H
 #define TOOLS_IMAGE_H
@@ -19,6 +20,7 @@ struct image {
 	/* An internal snapshot: ID_OR_NAME or "snapshot.id=,snapshot.name=". */
 	const char *snapshot;
 	const char *backing, *backing_format;	/* as in img_open_args */
+	bool any_disk;		/* --disk may be about another image */
 };
 
 /* The file's name in what the user typed; an error for other protocols.  To be
@@ -32,6 +34,9 @@ int image_try_open(struct cli *cli, const struct image *im, struct img **out,
 
 /* Open; prints an error. */
 int image_open(struct cli *cli, const struct image *im, struct img **out);
+
+/* A package (ova), whose disk --disk chooses; a raw layer may show it. */
+bool image_is_package(struct img *img);
 
 /* Print "Could not open 'name': why". */
 void image_open_error(const struct cli *cli, const char *name,

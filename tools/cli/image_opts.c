@@ -65,6 +65,8 @@ static bool key_ok(const char *key, const char *driver, bool top)
 		return is_file;
 	if (!strcmp(key, "offset") || !strcmp(key, "size"))
 		return driver && !strcmp(driver, "raw");
+	if (!strcmp(key, "member"))
+		return !driver || !strcmp(driver, "ova");
 	if (!strncmp(key, "file.", 5))
 		return !is_file;	/* checked one layer down */
 	return top && (!strcmp(key, "backing.driver") ||
@@ -192,6 +194,7 @@ static int open_format_layer(const struct options *o, const char *prefix,
 	char below_prefix[MAX_KEY];
 	struct img_open_args plain = {
 		.flags = args->flags, .resolver = args->resolver,
+		.member = args->member,
 	};
 	struct img *below;
 	int rc;
@@ -233,6 +236,8 @@ static int open_layer(const struct options *o, const char *prefix,
 	if (is_file_driver(driver))
 		return open_file_layer(o, prefix, args.flags, out, e);
 	args.format = driver;
+	if (get(o, prefix, "member"))
+		args.member = get(o, prefix, "member");
 	if (!depth && any_below(o, "backing.")) {
 		args.backing = get(o, prefix, "backing.file.filename");
 		if (!args.backing)

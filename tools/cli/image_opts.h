@@ -3,8 +3,8 @@
  *
  * "driver=raw,file.driver=qcow2,file.file.filename=x": each "file." is one
  * layer further down.  Understood at each layer: driver, filename (of a file),
- * offset and size (of raw), cache.direct, cache.no-flush, force-share, locking,
- * read-only; at the top also backing.driver and backing.file.filename.
+ * offset and size (of raw), member (of ova), cache.direct, cache.no-flush,
+ * force-share, locking, read-only; at the top also backing.driver and backing.file.filename.
  */
 #ifndef TOOLS_IMAGE_OPTS_H
 #define TOOLS_IMAGE_OPTS_H

@@ -76,6 +76,7 @@ static int parse(struct cli *cli, struct compare *c, int argc, char **argv)
 	c->a.name = argv[optind];
 	c->b.name = argv[optind + 1];
 	c->a.opts = c->b.opts = cli->image_opts;
+	c->a.any_disk = c->b.any_disk = true;
 	c->a.flags = c->b.flags = c->cache;
 	if (cli->quiet && c->progress == PROGRESS_HUMAN)
 		c->progress = PROGRESS_NONE;

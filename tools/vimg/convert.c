@@ -13,7 +13,7 @@
 
 enum {
 	OPT_TARGET_OPTS = CLI_FIRST_OWN, OPT_TARGET_IS_ZERO, OPT_SALVAGE,
-	OPT_BITMAPS, OPT_SKIP_BROKEN, OPT_LEVEL,
+	OPT_BITMAPS, OPT_SKIP_BROKEN, OPT_LEVEL, OPT_IGNORE_MANIFEST,
 };
 
 static int parse_sparse(struct cli *cli, struct convert *c)
@@ -96,6 +96,7 @@ static bool *flag_option(struct convert *c, int opt)
 	case OPT_TARGET_IS_ZERO: return &c->target_is_zero;
 	case OPT_SALVAGE: return &c->salvage;
 	case OPT_BITMAPS: return &c->bitmaps;
+	case OPT_IGNORE_MANIFEST: return &c->ignore_manifest;
 	case OPT_SKIP_BROKEN: return &c->skip_broken_bitmaps;
 	default: return NULL;
 	}
@@ -204,6 +205,7 @@ static int parse(struct cli *cli, struct convert *c, int argc, char **argv)
 		{ "salvage", no_argument, NULL, OPT_SALVAGE },
 		{ "bitmaps", no_argument, NULL, OPT_BITMAPS },
 		{ "skip-broken-bitmaps", no_argument, NULL, OPT_SKIP_BROKEN },
+		{ "ignore-manifest", no_argument, NULL, OPT_IGNORE_MANIFEST },
 		{ "level", required_argument, NULL, OPT_LEVEL },
 		{ "progress", required_argument, NULL, CLI_PROGRESS },
 		{ 0 },
@@ -255,7 +257,8 @@ const struct cli_command cmd_convert = {
 		    "[-p | --progress json] [-q] [-n] [-f FMT] [-t CACHE] "
 		    "[-T CACHE] [-O FMT] [-B BACKING_FILE [-F BACKING_FMT]] "
 		    "[-o OPTIONS] [-l SNAPSHOT] [-S SIZE] [-r RATE] "
-		    "[-m THREADS] [-W] [--salvage] [--output=human|json] "
+		    "[-m THREADS] [-W] [--salvage] [--disk NAME|N] "
+		    "[--ignore-manifest] [--output=human|json] "
 		    "FILE [FILE2 ...] OUTPUT",
 	.help =
 "Copy what an image holds into an image of another format.  Several files are\n"
@@ -275,6 +278,8 @@ const struct cli_command cmd_convert = {
 "  -r RATE                read at most so many bytes a second\n"
 "  -t CACHE, -T CACHE     for OUTPUT and FILE: none, writeback, writethrough,\n"
 "                         directsync or unsafe\n"
+"  --disk NAME|N          which disk of a package (ova) that holds several\n"
+"  --ignore-manifest      go on although a package does not match its manifest\n"
 "  --salvage              go on after read errors: write zeroes, list the loss\n"
 "  -p, --progress=human|json  show progress\n"
 "  --output=json          print what was done, and what was lost, as JSON\n"

@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "convert/copy/copy.h"
 #include "imgfmt/base/buf.h"
 #include "imgfmt/base/thread.h"
 #include "tools/cli/json.h"
 #include "tools/vimg/convert.h"
+#include "tools/vimg/verify.h"
 
 /* While one conversion runs. */
 struct job {
@@ -187,16 +189,33 @@ static int check_space(struct job *job)
 	return 0;
 }
 
+/* Packages are compared with their manifests.  What is written in place would
+ * be there before the end of a copy tells that it was in vain: then verify
+ * first, else beside the copy.
+ */
+static int start_verify(struct job *job, struct verify *v, bool in_place)
+{
+	*v = (struct verify){ 0 };
+	if (job->c->ignore_manifest)
+		return 0;
+	if (verify_start(v, job->sources, job->n_sources, &job->e))
+		return -EAGAIN;
+	return in_place ? verify_end(job->cli, v, 0, &job->e) : 0;
+}
+
 static int write_new(struct job *job)
 {
 	struct new_image *out = &job->c->out;
 	struct img *dst = NULL;
+	struct verify verify;
 	int rc, one;
 
 	rc = new_image_open(out, &job->e);
 	if (rc)
 		return rc;
-	rc = check_space(job);
+	rc = start_verify(job, &verify, !access(out->path, F_OK));
+	if (!rc)
+		rc = check_space(job);
 	if (!rc)
 		rc = new_image_write(job->cli, out, &job->e);
 	if (!rc)
@@ -204,7 +223,8 @@ static int write_new(struct job *job)
 	if (!rc)
 		rc = copy(job, dst, output_is_zero(out->output));
 	one = img_close(dst, rc ? NULL : &job->e);
-	return new_image_end(out, rc ? rc : one, &job->e);
+	rc = verify_end(job->cli, &verify, rc ? rc : one, &job->e);
+	return new_image_end(out, rc, &job->e);
 }
 
 /* The new image: everything that can be wrong is found before it is made. */
@@ -296,7 +316,9 @@ static int to_existing(struct job *job)
 		.format = c->target_opts ? NULL
 			  : c->out.format ? c->out.format : "raw",
 		.flags = IMG_WRITE | c->out.flags,
+		.any_disk = true,
 	};
+	struct verify verify;
 	struct img *dst;
 	int rc, one;
 
@@ -304,6 +326,8 @@ static int to_existing(struct job *job)
 	if (rc)
 		return rc;
 	rc = check_target(job, dst);
+	if (!rc)
+		rc = start_verify(job, &verify, true);
 	if (!rc)
 		rc = copy(job, dst, c->target_is_zero);
 	if (!rc && !c->out.no_flush) {

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* driver.c - the ova driver: a disk inside a package, read where it is. */
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "imgfmt/drivers.h"
+#include "ova.h"
+
+bool ova_has_ext(const char *name, const char *ext)
+{
+	size_t len = strlen(name), n = strlen(ext);
+
+	return len > n + 1 && name[len - n - 1] == '.' &&
+	       !strcasecmp(name + len - n, ext);
+}
+
+/* A tar archive whose first member looks like a package's: the descriptor
+ * ought to come first, and often does not.
+ */
+static int probe(const uint8_t *head, size_t head_len, uint64_t file_size)
+{
+	static const char *const exts[] = {
+		"ovf", "mf", "cert", "vmdk", "vmdk.gz", "vmdk.000000000",
+	};
+	char name[257];
+
+	(void)file_size;
+	if (!tar_first_name(head, head_len, name))
+		return 0;
+	for (size_t i = 0; i < sizeof(exts) / sizeof(exts[0]); i++)
+		if (ova_has_ext(name, exts[i]))
+			return 90;
+	return 0;
+}
+
+/* The member with an extension; the first, if there are several. */
+static const struct tar_member *by_ext(const struct ova *s, const char *ext)
+{
+	for (size_t i = 0; i < s->tar.n; i++)
+		if (ova_has_ext(s->tar.members[i].name, ext))
+			return &s->tar.members[i];
+	return NULL;
+}
+
+/* What belongs to the descriptor has its name but for the extension. */
+static const struct tar_member *beside(const struct ova *s, const char *ext)
+{
+	const struct tar_member *m = by_ext(s, ext);
+	size_t len = s->ovf ? strlen(s->ovf->name) - 4 : 0;
+
+	for (size_t i = 0; len && i < s->tar.n; i++) {
+		const struct tar_member *other = &s->tar.members[i];
+
+		if (ova_has_ext(other->name, ext) &&
+		    strlen(other->name) == len + 1 + strlen(ext) &&
+		    !strncmp(other->name, s->ovf->name, len))
+			return other;
+	}
+	return m;
+}
+
+static void release(struct ova *s)
+{
+	img_close(s->disk, NULL);
+	manifest_free(&s->manifest);
+	ova_free_disks(s);
+	tar_free(&s->tar);
+}
+
+/* Choose and open.  Without a disk there is still something to tell or check. */
+static int open_disk(struct ova *s, const struct img_open_args *args,
+		     struct err *e)
+{
+	int rc = ova_choose(s, args->member, &s->why);
+
+	if (!rc)
+		rc = ova_open_disk(s, args->flags, &s->why);
+	if (!rc)
+		return 0;
+	if (args->flags & IMG_NO_DATA && !args->member && rc != -ENOMEM)
+		return 0;
+	return fail(e, -rc, "%s", s->why.text);
+}
+
+static int ova_open(struct img *img, const struct img_open_args *args,
+		    struct err *e)
+{
+	struct ova *s = img->state;
+	int rc;
+
+	if (args->snapshot)
+		return fail(e, ENOENT, "%s: a package has no snapshots",
+			    img->name);
+	s->img = img;
+	rc = tar_scan(img->below, &s->tar, e);
+	if (rc)
+		return rc;
+	s->ovf = by_ext(s, "ovf");
+	s->mf = beside(s, "mf");
+	s->cert = beside(s, "cert");
+	rc = ova_read_manifest(s, e);
+	if (!rc)
+		rc = ova_find_disks(s, e);
+	if (!rc)
+		rc = open_disk(s, args, e);
+	if (rc) {
+		release(s);
+		return rc;
+	}
+	if (s->disk) {
+		img->size = img_size(s->disk);
+		img->block_size = img_block_size(s->disk);
+	}
+	return 0;
+}
+
+static int ova_close(struct img *img, struct err *e)
+{
+	(void)e;
+	release(img->state);
+	return 0;
+}
+
+/* Nobody needs the data of a package that is known to be damaged. */
+static int usable(const struct ova *s)
+{
+	return atomic_load_explicit(&s->damaged, memory_order_relaxed) ?
+	       -EUCLEAN : 0;
+}
+
+static int ova_read(struct img *img, void *buf, size_t len, uint64_t offset)
+{
+	struct ova *s = img->state;
+	int rc = usable(s);
+
+	return rc ? rc : img_read(s->disk, buf, len, offset);
+}
+
+static int ova_map(struct img *img, uint64_t offset, uint64_t len,
+		   struct img_extent *ext)
+{
+	struct ova *s = img->state;
+	int rc = usable(s);
+
+	if (!rc)
+		rc = img_map(s->disk, offset, len, ext);
+	ext->depth = 0;
+	return rc;
+}
+
+static int ova_locate(struct img *img, uint64_t offset, struct img_extent *ext)
+{
+	struct ova *s = img->state;
+
+	img_locate(s->disk, offset, ext);
+	return ext->fd < 0 ? -ENOTSUP : 0;
+}
+
+const struct img_driver img_ova_driver = {
+	.name = "ova",
+	.state_size = sizeof(struct ova),
+	.flags = DRV_PARALLEL | DRV_FORMAT,
+	.probe = probe,
+	.open = ova_open,
+	.close = ova_close,
+	.read = ova_read,
+	.map = ova_map,
+	.locate = ova_locate,
+	.check = ova_check,
+	.info = ova_info,
+	.verify = ova_verify,
+};

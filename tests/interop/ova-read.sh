@@ -1,0 +1,124 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# ova-read.sh - packages made with tar: the disk in them reads as qemu-img reads
+# it when it is taken out, wherever it lies and however it is stored.
+. "$(dirname "$0")/../functions.sh"
+requires tar qemu-img gzip sha256sum
+
+head -c 3000000 /dev/urandom >data
+truncate -s 5M data
+printf tail >>data
+truncate -s 12M data
+for kind in streamOptimized monolithicSparse; do
+	qemu-img convert -f raw -O vmdk -o subformat=$kind data $kind.vmdk
+done
+echo '<Envelope/>' >x.ovf
+manifest() {	# ALGORITHM FILE...: as OpenSSL writes it
+	local a=$1 f
+	shift
+	for f; do
+		echo "${a^^}($f)= $("${a}sum" <"$f" | cut -d' ' -f1)"
+	done
+}
+
+reads() {	# PACKAGE [OPTION...]: its disk holds `data`
+	rm -f out.raw
+	"$VIMG" convert "${@:2}" -O raw "$1" out.raw || die "$1"
+	same_content out.raw data
+}
+
+# Formats of tar, and members in any order.
+cp streamOptimized.vmdk x-disk1.vmdk
+for a in sha1 sha256 sha512; do
+	manifest $a x.ovf x-disk1.vmdk >x.mf
+	for format in ustar gnu pax v7; do
+		tar --format=$format -cf $format.ova x.ovf x.mf x-disk1.vmdk
+		reads $format.ova -f ova
+		"$VIMG" check -q $format.ova -f ova || die "$format: check"
+	done
+	tar --format=pax -cf order.ova ./x-disk1.vmdk ./x.mf ./x.ovf
+	reads order.ova
+	"$VIMG" check -q order.ova || die "order: check"
+done
+cp monolithicSparse.vmdk x-disk1.vmdk
+tar -cf sparse.ova x.ovf x-disk1.vmdk
+reads sparse.ova
+
+# CRLF, upper case and spaces in a manifest.
+manifest sha256 x.ovf x-disk1.vmdk | sed 's/(/ (/; s/= */ = /' |
+	tr a-f A-F | sed 's/x.ovF/x.ovf/; s/x-Disk1.vmDk/x-disk1.vmdk/; s/$/\r/' >x.mf
+tar -cf crlf.ova x.ovf x.mf x-disk1.vmdk
+reads crlf.ova
+"$VIMG" check -q crlf.ova || die "crlf: check"
+
+# Compressed, in pieces, both.
+gzip -kc streamOptimized.vmdk >x-disk1.vmdk.gz
+tar -cf gz.ova x.ovf x-disk1.vmdk.gz
+reads gz.ova
+split -b 1000000 -d -a 9 streamOptimized.vmdk p.vmdk.
+tar -cf pieces.ova x.ovf $(ls -r p.vmdk.*)
+reads pieces.ova
+split -b 100000 -d -a 9 x-disk1.vmdk.gz z.vmdk.gz.
+tar -cf gzpieces.ova x.ovf z.vmdk.gz.*
+reads gzpieces.ova
+tar -cf hole.ova x.ovf p.vmdk.000000000 p.vmdk.000000002
+expect_exit 1 "$VIMG" info hole.ova
+grep -q 'p.vmdk.000000001 is missing' errors || die "$(cat errors)"
+
+# Several disks.
+qemu-img create -q -f qcow2 second.qcow2 3M
+tar -cf two.ova x.ovf x-disk1.vmdk second.qcow2
+expect_exit 1 "$VIMG" convert two.ova out.raw
+grep -q 'x-disk1.vmdk (1), second.qcow2 (2)' errors || die "$(cat errors)"
+expect_exit 0 "$VIMG" info --output=json two.ova
+grep -q '"name": "second.qcow2"' out || die "info does not list the disks"
+reads two.ova --disk 1
+reads two.ova --disk x-disk1.vmdk
+expect_exit 0 "$VIMG" compare --disk 1 two.ova data
+expect_exit 0 "$VIMG" info --image-opts \
+	driver=ova,member=second.qcow2,file.filename=two.ova
+grep -q '3 MiB' out || die "not the second disk"
+expect_exit 1 "$VIMG" info --disk 3 two.ova
+expect_exit 1 "$VIMG" info --disk 1 second.qcow2
+
+# One that does not match its manifest: nothing appears.
+cp streamOptimized.vmdk x-disk1.vmdk
+manifest sha256 x.ovf x-disk1.vmdk >x.mf
+printf X | dd of=x-disk1.vmdk bs=1 seek=600 conv=notrunc status=none
+tar -cf bad.ova x.ovf x.mf x-disk1.vmdk
+rm -f out.raw
+expect_exit 1 "$VIMG" convert bad.ova out.raw
+grep -q 'x-disk1.vmdk does not match the manifest' errors || die "$(cat errors)"
+[ ! -e out.raw ] || die "a damaged package was converted"
+echo old >out.raw
+expect_exit 1 "$VIMG" convert bad.ova out.raw
+[ "$(cat out.raw)" = old ] || die "an existing file was changed"
+rm out.raw
+reads bad.ova --ignore-manifest
+expect_exit 2 "$VIMG" check bad.ova
+grep -q 'x-disk1.vmdk does not match' errors || die "check: $(cat errors)"
+
+# Stored sparse, cut short, a package in a package.
+truncate -s 1M sparse.vmdk
+tar --format=gnu -S -cf s.ova x.ovf sparse.vmdk
+expect_exit 1 "$VIMG" info s.ova
+grep -q 'without tar.s --sparse' errors || die "$(cat errors)"
+tar --format=pax -S -cf s.ova x.ovf sparse.vmdk
+expect_exit 1 "$VIMG" info s.ova
+grep -q 'without tar.s --sparse' errors || die "$(cat errors)"
+head -c 1000000 ustar.ova >cut.ova
+expect_exit 1 "$VIMG" convert cut.ova out.raw
+grep -q 'beyond the end' errors || die "$(cat errors)"
+mv ustar.ova inner.img
+tar -cf outer.ova x.ovf inner.img
+expect_exit 1 "$VIMG" convert outer.ova out.raw
+grep -q 'is a package itself' errors || die "$(cat errors)"
+expect_exit 1 "$VIMG" convert -n -O ova data gz.ova
+
+sample=$SAMPLES/machines/harvester/test.ova
+if [ -e "$sample" ]; then
+	tar -xf "$sample" ubuntu.2.0-disk1.vmdk
+	qemu-img convert -O raw ubuntu.2.0-disk1.vmdk want
+	"$VIMG" convert "$sample" out.raw
+	same_content out.raw want
+fi
