@@ -3,9 +3,8 @@
  * Descriptor".
  *
  * Whole clusters are decompressed into the caller's buffer.  Smaller reads go
- * through a few remembered clusters, so that reading one in sixteen parts
- * decompresses it once.  Decompressors are kept and reused; any number of
- * threads may be in here.
+ * through memo.h.  Decompressors are kept and reused; any number of threads may be
+ * in here.
  */
 #include <errno.h>
 #include <libdeflate.h>
@@ -16,10 +15,9 @@
 #include <zstd.h>
 
 #include "imgfmt/base/buf.h"
+#include "imgfmt/memo.h"
 #include "state.h"
 
-#define MAX_REMEMBERED (4u << 20)	/* bytes */
-#define MAX_SLOTS 16u
 #define MAX_ZSTD_WINDOW_LOG 24		/* 16 MiB; a cluster needs 2 */
 
 struct worker {				/* what one thread needs */
@@ -30,19 +28,10 @@ struct worker {				/* what one thread needs */
 	struct worker *next;
 };
 
-struct slot {				/* a remembered cluster */
-	uint64_t entry;			/* 0: none */
-	uint8_t *data;
-	unsigned users;			/* readers copying out of it */
-	uint64_t used;			/* when, in counts of uses */
-};
-
 struct qcow2_inflate {
 	pthread_mutex_t lock;
 	struct worker *idle;
-	struct slot slots[MAX_SLOTS];
-	unsigned n_slots;
-	uint64_t clock;
+	struct memo *memo;
 };
 
 int qcow2_inflate_new(struct qcow2 *s)
@@ -51,10 +40,12 @@ int qcow2_inflate_new(struct qcow2 *s)
 
 	if (!f)
 		return -ENOMEM;
+	f->memo = memo_new();
+	if (!f->memo) {
+		free(f);
+		return -ENOMEM;
+	}
 	pthread_mutex_init(&f->lock, NULL);
-	f->n_slots = MAX_REMEMBERED / s->h.cluster_size;
-	if (f->n_slots > MAX_SLOTS)
-		f->n_slots = MAX_SLOTS;
 	s->inflate = f;
 	return 0;
 }
@@ -79,8 +70,7 @@ void qcow2_inflate_free(struct qcow2 *s)
 		f->idle = w->next;
 		free_worker(w);
 	}
-	for (unsigned i = 0; i < f->n_slots; i++)
-		free(f->slots[i].data);
+	memo_free(f->memo);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 	s->inflate = NULL;
@@ -226,81 +216,27 @@ static int inflate_cluster(struct qcow2 *s, uint64_t entry, uint8_t *out)
 	return rc;
 }
 
-/* Find the cluster among those remembered, and keep it there while in use. */
-static struct slot *find_slot(struct qcow2_inflate *f, uint64_t entry)
+static struct memo_key key_of(uint64_t entry)
 {
-	struct slot *found = NULL;
-
-	pthread_mutex_lock(&f->lock);
-	for (unsigned i = 0; i < f->n_slots && !found; i++)
-		if (f->slots[i].entry == entry)
-			found = &f->slots[i];
-	if (found) {
-		found->users++;
-		found->used = ++f->clock;
-	}
-	pthread_mutex_unlock(&f->lock);
-	return found;
-}
-
-static void release_slot(struct qcow2_inflate *f, struct slot *slot)
-{
-	pthread_mutex_lock(&f->lock);
-	slot->users--;
-	pthread_mutex_unlock(&f->lock);
-}
-
-/* Remember `data` in place of the one not used for longest; returns what is to
- * be freed.
- */
-static uint8_t *remember(struct qcow2_inflate *f, uint64_t entry, uint8_t *data)
-{
-	struct slot *oldest = NULL;
-	uint8_t *old = data;
-
-	pthread_mutex_lock(&f->lock);
-	for (unsigned i = 0; i < f->n_slots; i++) {
-		struct slot *slot = &f->slots[i];
-
-		if (!slot->users && (!oldest || slot->used < oldest->used))
-			oldest = slot;
-	}
-	if (oldest) {
-		old = oldest->data;
-		oldest->data = data;
-		oldest->entry = entry;
-		oldest->used = ++f->clock;
-	}
-	pthread_mutex_unlock(&f->lock);
-	return old;
+	return (struct memo_key){ .a = entry };
 }
 
 void qcow2_inflate_forget(struct qcow2 *s, uint64_t entry)
 {
-	struct qcow2_inflate *f = s->inflate;
-
-	pthread_mutex_lock(&f->lock);
-	for (unsigned i = 0; i < f->n_slots; i++)
-		if (f->slots[i].entry == entry)
-			f->slots[i].entry = 0;
-	pthread_mutex_unlock(&f->lock);
+	memo_forget(s->inflate->memo, key_of(entry));
 }
 
 int qcow2_inflate_read(struct qcow2 *s, uint64_t entry, void *buf, size_t len,
 		       uint32_t in_cluster)
 {
-	struct slot *slot;
+	struct memo *memo = s->inflate->memo;
 	uint8_t *data;
 	int rc;
 
 	if (len == s->h.cluster_size)
 		return inflate_cluster(s, entry, buf);
-	slot = find_slot(s->inflate, entry);
-	if (slot) {
-		memcpy(buf, slot->data + in_cluster, len);
-		release_slot(s->inflate, slot);
+	if (memo_copy(memo, key_of(entry), buf, len, in_cluster))
 		return 0;
-	}
 	data = buf_alloc(s->h.cluster_size);
 	if (!data)
 		return -ENOMEM;
@@ -310,6 +246,6 @@ int qcow2_inflate_read(struct qcow2 *s, uint64_t entry, void *buf, size_t len,
 		return rc;
 	}
 	memcpy(buf, data + in_cluster, len);
-	free(remember(s->inflate, entry, data));
+	memo_put(memo, key_of(entry), data, s->h.cluster_size);
 	return 0;
 }

@@ -3,8 +3,8 @@
  * Marker"; the data is in zlib's wrapping (RFC 1950), whatever it says there.
  *
  * Whole grains are decompressed into the caller's buffer.  Smaller reads go
- * through a few remembered grains.  Decompressors are kept and reused; any
- * number of threads may be in here.
+ * through memo.h.  Decompressors are kept and reused; any number of threads may be
+ * in here.
  */
 #include <errno.h>
 #include <libdeflate.h>
@@ -12,10 +12,8 @@
 #include <string.h>
 
 #include "imgfmt/base/buf.h"
+#include "imgfmt/memo.h"
 #include "state.h"
-
-#define MAX_REMEMBERED (4u << 20)	/* bytes */
-#define MAX_SLOTS 16u
 
 struct worker {				/* what one thread needs */
 	struct libdeflate_decompressor *deflate;
@@ -24,34 +22,24 @@ struct worker {				/* what one thread needs */
 	struct worker *next;
 };
 
-struct slot {				/* a remembered grain */
-	const struct vmdk_extent *x;	/* NULL: none */
-	uint64_t host;
-	uint8_t *data;
-	unsigned users;			/* readers copying out of it */
-	uint64_t used;			/* when, in counts of uses */
-};
-
 struct vmdk_inflate {
 	pthread_mutex_t lock;
 	struct worker *idle;
-	struct slot slots[MAX_SLOTS];
-	unsigned n_slots;
-	uint64_t clock;
+	struct memo *memo;
 };
 
 int vmdk_inflate_new(struct vmdk *s)
 {
 	struct vmdk_inflate *f = calloc(1, sizeof(*f));
-	uint32_t grain = max_u64(s->img->block_size, 1) > MAX_REMEMBERED
-			 ? MAX_REMEMBERED : s->img->block_size;
 
 	if (!f)
 		return -ENOMEM;
+	f->memo = memo_new();
+	if (!f->memo) {
+		free(f);
+		return -ENOMEM;
+	}
 	pthread_mutex_init(&f->lock, NULL);
-	f->n_slots = grain ? MAX_REMEMBERED / grain : 0;
-	if (f->n_slots > MAX_SLOTS)
-		f->n_slots = MAX_SLOTS;
 	s->inflate = f;
 	return 0;
 }
@@ -75,8 +63,7 @@ void vmdk_inflate_free(struct vmdk *s)
 		f->idle = w->next;
 		free_worker(w);
 	}
-	for (unsigned i = 0; i < f->n_slots; i++)
-		free(f->slots[i].data);
+	memo_free(f->memo);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 	s->inflate = NULL;
@@ -211,75 +198,20 @@ static int inflate_grain(struct vmdk *s, const struct vmdk_run *run,
 	return rc;
 }
 
-/* Find the grain among those remembered, and keep it there while in use. */
-static struct slot *find_slot(struct vmdk_inflate *f,
-			      const struct vmdk_run *run)
-{
-	struct slot *found = NULL;
-
-	pthread_mutex_lock(&f->lock);
-	for (unsigned i = 0; i < f->n_slots && !found; i++)
-		if (f->slots[i].x == run->x && f->slots[i].host == run->host)
-			found = &f->slots[i];
-	if (found) {
-		found->users++;
-		found->used = ++f->clock;
-	}
-	pthread_mutex_unlock(&f->lock);
-	return found;
-}
-
-static void release_slot(struct vmdk_inflate *f, struct slot *slot)
-{
-	pthread_mutex_lock(&f->lock);
-	slot->users--;
-	pthread_mutex_unlock(&f->lock);
-}
-
-/* Remember `data` in place of the one not used for longest; returns what is to
- * be freed.
- */
-static uint8_t *remember(struct vmdk_inflate *f, const struct vmdk_run *run,
-			 uint8_t *data)
-{
-	struct slot *oldest = NULL;
-	uint8_t *old = data;
-
-	pthread_mutex_lock(&f->lock);
-	for (unsigned i = 0; i < f->n_slots; i++) {
-		struct slot *slot = &f->slots[i];
-
-		if (!slot->users && (!oldest || slot->used < oldest->used))
-			oldest = slot;
-	}
-	if (oldest) {
-		old = oldest->data;
-		*oldest = (struct slot){
-			.x = run->x, .host = run->host, .data = data,
-			.used = ++f->clock,
-		};
-	}
-	pthread_mutex_unlock(&f->lock);
-	return old;
-}
-
 int vmdk_inflate_read(struct vmdk *s, const struct vmdk_run *run, uint64_t rel,
 		      void *buf, size_t len)
 {
+	struct memo_key key = { .a = (uintptr_t)run->x, .b = run->host };
+	struct memo *memo = s->inflate->memo;
 	uint32_t grain = run->x->t.grain;
 	size_t in_grain = (size_t)(rel & (grain - 1));
-	struct slot *slot;
 	uint8_t *data;
 	int rc;
 
 	if (len == grain)
 		return inflate_grain(s, run, rel, buf);
-	slot = find_slot(s->inflate, run);
-	if (slot) {
-		memcpy(buf, slot->data + in_grain, len);
-		release_slot(s->inflate, slot);
+	if (memo_copy(memo, key, buf, len, in_grain))
 		return 0;
-	}
 	data = buf_alloc(grain);
 	if (!data)
 		return -ENOMEM;
@@ -289,6 +221,6 @@ int vmdk_inflate_read(struct vmdk *s, const struct vmdk_run *run, uint64_t rel,
 		return rc;
 	}
 	memcpy(buf, data + in_grain, len);
-	free(remember(s->inflate, run, data));
+	memo_put(memo, key, data, grain);
 	return 0;
 }
