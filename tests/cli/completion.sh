@@ -29,5 +29,8 @@ offers -U info -
 offers --output info --out
 offers json info --output = j
 offers all check -r a
+offers list ova li
+offers sha512 ova create --digest sha
+offers --ignore-manifest convert --ign
 touch some.file
 offers some.file info so

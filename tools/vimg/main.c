@@ -8,7 +8,7 @@
 
 static const struct cli_command *const commands[] = {
 	&cmd_check, &cmd_checksum, &cmd_compare, &cmd_convert, &cmd_create,
-	&cmd_dd, &cmd_info, &cmd_map, &cmd_measure, &cmd_resize,
+	&cmd_dd, &cmd_info, &cmd_map, &cmd_measure, &cmd_ova, &cmd_resize,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

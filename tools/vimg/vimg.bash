@@ -42,6 +42,8 @@ _vimg()
 		-f | -F | -O) words=$(_vimg_formats "$vimg") ;;
 		-t | -T) words="none writeback writethrough directsync unsafe" ;;
 		--output) words="human json" ;;
+		--digest) words="sha1 sha256 sha512" ;;
+		ova) words="create list" ;;
 		--progress) words="human json" ;;
 		-r | --repair) [ "$command" != check ] || words="leaks all" ;;
 		--preallocation) words="off metadata falloc full" ;;

@@ -7,6 +7,6 @@
 
 extern const struct cli_command cmd_create, cmd_info, cmd_check, cmd_map,
 	cmd_measure, cmd_convert, cmd_compare, cmd_resize, cmd_dd,
-	cmd_checksum;
+	cmd_checksum, cmd_ova;
 
 #endif

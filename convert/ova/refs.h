@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* refs.h - the files that an OVF descriptor refers to, as far as packing them
+ * needs: the attributes of its File elements.  This is no XML parser; it knows
+ * tags, attributes, comments and CDATA.
+ */
+#ifndef CONVERT_OVA_REFS_H
+#define CONVERT_OVA_REFS_H
+
+#include "imgfmt/base/base.h"
+
+struct ova_ref {
+	char *href;		/* decoded: entities and %20 */
+	uint64_t size;		/* bytes; UINT64_MAX: not stated */
+};
+
+struct ova_refs {
+	struct ova_ref *refs;
+	size_t n, cap;
+};
+
+/* `text` ends with a NUL; `name` is for messages.  References to other hosts
+ * ("http://...") are left out.  -EINVAL: this is no descriptor.
+ */
+int ova_refs_parse(const char *text, size_t len, const char *name,
+		   struct ova_refs *out, struct err *e);
+void ova_refs_free(struct ova_refs *r);
+
+#endif
