@@ -16,25 +16,49 @@
 
 #include "check.h"
 
+void check_say(struct qcheck *c, const char *line)
+{
+	if (c->out->report && !c->silent)
+		c->out->report(c->out->arg, line);
+}
+
+static void __attribute__((format(printf, 4, 0)))
+finding(struct qcheck *c, uint64_t *count, uint64_t n, const char *fmt,
+	va_list args)
+{
+	char line[512], times[40] = "";
+
+	if (!add_ok(*count, n, count))
+		*count = UINT64_MAX;
+	vsnprintf(line, sizeof(line) - sizeof(times), fmt, args);
+	if (n > 1)
+		snprintf(times, sizeof(times), " (%" PRIu64 " times)", n);
+	strcat(line, times);
+	check_say(c, line);
+}
+
 void check_finding(struct qcheck *c, uint64_t *count, uint64_t n,
 		   const char *fmt, ...)
 {
-	char line[512], times[40] = "";
 	va_list args;
 
 	if (c->quiet)
 		return;
-	if (!add_ok(*count, n, count))
-		*count = UINT64_MAX;
-	if (!c->out->report)
+	va_start(args, fmt);
+	finding(c, count, n, fmt, args);
+	va_end(args);
+}
+
+void check_wrong_copied(struct qcheck *c, uint64_t n, const char *fmt, ...)
+{
+	va_list args;
+
+	c->wrong_copied = true;
+	if (!c->judge_copied)
 		return;
 	va_start(args, fmt);
-	vsnprintf(line, sizeof(line) - sizeof(times), fmt, args);
+	finding(c, &c->out->corruptions, n, fmt, args);
 	va_end(args);
-	if (n > 1)
-		snprintf(times, sizeof(times), " (%" PRIu64 " times)", n);
-	strcat(line, times);
-	c->out->report(c->out->arg, line);
 }
 
 int check_read(struct qcheck *c, void *buf, size_t len, uint64_t offset)
@@ -125,6 +149,16 @@ static void find_overlap(struct qcheck *c, uint64_t cluster, uint64_t disk,
 			      cluster, refs, kind_name(kinds));
 }
 
+static void wrong_refcount(struct qcheck *c, uint64_t cluster, uint64_t disk,
+			   uint64_t refs)
+{
+	check_finding(c, disk > refs ? &c->out->leaks : &c->out->corruptions, 1,
+		      "%s cluster %" PRIu64 " refcount=%" PRIu64 " reference=%"
+		      PRIu64, disk > refs ? "Leaked" : "ERROR", cluster, disk,
+		      refs);
+	c->wrong_refcounts = true;
+}
+
 static void compare_cluster(struct qcheck *c, uint64_t cluster)
 {
 	uint64_t over, disk = c->w.disk[cluster - c->w.first];
@@ -144,17 +178,31 @@ static void compare_cluster(struct qcheck *c, uint64_t cluster)
 	if (disk == DISK_LARGE)
 		check_disk_refcount(c, cluster, &disk);
 	c->highest = max_u64(c->highest, cluster);
-	if (disk > refs)
-		check_finding(c, &c->out->leaks, 1, "%s cluster %" PRIu64
-			      " refcount=%" PRIu64 " reference=%" PRIu64,
-			      c->out->fix_leaks ? "Repairing" : "Leaked",
-			      cluster, disk, refs);
-	else if (disk < refs)
-		check_finding(c, &c->out->corruptions, 1, "%s cluster %" PRIu64
-			      " refcount=%" PRIu64 " reference=%" PRIu64,
-			      c->out->fix_errors ? "Repairing" : "ERROR",
-			      cluster, disk, refs);
+	if (disk != refs)
+		wrong_refcount(c, cluster, disk, refs);
 	find_overlap(c, cluster, disk, refs, over);
+}
+
+/* What is about to happen to a refcount; it was counted before. */
+static void announce_cluster(struct qcheck *c, uint64_t cluster)
+{
+	uint64_t over, disk = c->w.disk[cluster - c->w.first];
+	uint64_t refs = window_refs(c, cluster, &over);
+	char line[160];
+	bool fix;
+
+	if (disk == DISK_ERROR ||
+	    c->w.kinds[cluster - c->w.first] & KIND_NEW)
+		return;
+	if (disk == DISK_LARGE)
+		check_disk_refcount(c, cluster, &disk);
+	if (disk == refs || (disk < refs && !c->announce_errors))
+		return;
+	fix = disk > refs ? c->out->fix_leaks : c->out->fix_errors;
+	snprintf(line, sizeof(line), "%s cluster %" PRIu64 " refcount=%" PRIu64
+		 " reference=%" PRIu64, fix ? "Repairing" : disk > refs ?
+		 "Leaked" : "ERROR", cluster, disk, refs);
+	check_say(c, line);
 }
 
 static int compare_window(struct qcheck *c, void *arg)
@@ -172,7 +220,8 @@ static int compare_window(struct qcheck *c, void *arg)
 			i += part - 1;
 		else if (w->refs[i] != w->disk[i] || w->refs[i] > 1 ||
 			 w->kinds[i] & (w->kinds[i] - 1))
-			compare_cluster(c, w->first + i);
+			c->announce ? announce_cluster(c, w->first + i) :
+				      compare_cluster(c, w->first + i);
 		else if (w->refs[i])
 			c->highest = max_u64(c->highest, w->first + i);
 	}
@@ -186,10 +235,39 @@ static void reset_counts(struct qcheck *c)
 	out->corruptions = out->leaks = out->check_errors = 0;
 	out->allocated_clusters = out->compressed_clusters = 0;
 	out->fragmented_clusters = out->total_clusters = 0;
-	c->highest = c->n_copied = 0;
+	c->highest = 0;
+	c->wrong_refcounts = c->wrong_copied = false;
 }
 
-static int check_once(struct qcheck *c, struct err *e)
+int check_announce(struct qcheck *c, bool errors, struct err *e)
+{
+	int rc;
+
+	if (!c->out->report)
+		return 0;
+	c->announce = true;
+	c->announce_errors = errors;
+	rc = check_pass(c, compare_window, NULL, e);
+	c->announce = false;
+	return rc;
+}
+
+int check_judge_copied(struct qcheck *c, struct err *e)
+{
+	bool quiet = c->quiet;
+	int rc;
+
+	c->quiet = c->judge_copied = true;
+	/* No more work than if each table were used once. */
+	c->visits = c->n_clusters;
+	rc = check_pass(c, NULL, NULL, e);
+	c->quiet = quiet;
+	c->judge_copied = false;
+	return rc;
+}
+
+/* With `judge`, COPIED flags are judged by the refcounts there are now. */
+static int check_once(struct qcheck *c, bool judge, struct err *e)
 {
 	int rc;
 
@@ -197,6 +275,8 @@ static int check_once(struct qcheck *c, struct err *e)
 	rc = check_load(c, e);
 	if (!rc)
 		rc = check_pass(c, compare_window, NULL, e);
+	if (!rc && judge && c->wrong_copied)
+		rc = check_judge_copied(c, e);
 	if (rc)
 		return rc;
 	c->out->has_cluster_counts = true;
@@ -209,13 +289,16 @@ static int check_once(struct qcheck *c, struct err *e)
 /* Repair, and count what is left. */
 static int repair(struct qcheck *c, struct err *e)
 {
-	struct img_check *out = c->out, found = *out;
+	struct img_check *out = c->out, found;
 	int rc = check_repair(c, e);
 
+	found = *out;
 	out->fix_leaks = out->fix_errors = false;
 	c->room_for = 0;
+	c->silent = true;
 	if (!rc)
-		rc = check_once(c, e);
+		rc = check_once(c, true, e);
+	c->silent = false;
 	out->fix_leaks = found.fix_leaks;
 	out->fix_errors = found.fix_errors;
 	if (!rc && found.corruptions > out->corruptions)
@@ -228,12 +311,14 @@ static int repair(struct qcheck *c, struct err *e)
 static int check_and_repair(struct qcheck *c, struct err *e)
 {
 	struct img_check *out = c->out;
-	int rc = check_once(c, e);
+	bool fix = out->fix_leaks || out->fix_errors;
+	int rc = check_once(c, !fix, e);
 
-	if (rc || !(out->fix_leaks || out->fix_errors))
+	if (rc || !fix)
 		return rc;
 	rc = check_clear_autoclear(c, e);
-	if (!rc && (out->corruptions || out->leaks || out->check_errors))
+	if (!rc && (out->corruptions || out->leaks || out->check_errors ||
+		    c->wrong_copied))
 		rc = repair(c, e);
 	if (!rc && !out->corruptions && !out->check_errors)
 		rc = check_mark_clean(c, e);

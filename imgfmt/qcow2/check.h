@@ -101,6 +101,8 @@ struct qcheck {
 	struct window w;
 	uint8_t *touched;		/* a byte for each window */
 	uint64_t n_windows;
+	uint64_t visits;		/* L2 tables to be visited at once, in
+					 * the order of L1 */
 	struct l2_ref *l2s;		/* collected, not yet visited */
 	size_t n_l2s, cap_l2s;
 	uint8_t *l2_buf;		/* one cluster */
@@ -113,7 +115,11 @@ struct qcheck {
 
 	/* How to walk. */
 	bool first;			/* the first window of a pass */
-	bool quiet;			/* count and report nothing */
+	bool quiet;			/* count and report nothing, */
+	bool judge_copied;		/* ... but for COPIED flags */
+	bool silent;			/* count, but report nothing */
+	bool announce;			/* say which refcounts are repaired */
+	bool announce_errors;		/* ... or only those too high */
 	bool no_refcounts;		/* pretend there are none */
 	bool fix_entries;		/* repair entries by themselves */
 	bool fix_copied;		/* repair COPIED flags */
@@ -125,7 +131,9 @@ struct qcheck {
 	/* What was found. */
 	bool overlaps;			/* data and metadata share clusters */
 	bool rebuild;			/* repair in place is impossible */
-	uint64_t n_copied;		/* corruptions that are COPIED flags */
+	bool wrong_refcounts;
+	bool wrong_copied;		/* to be judged when nothing else is
+					 * left to be found */
 
 	/* Metadata that must not be written by way of a table that overlaps
 	 * it: L1 tables, and the rest.
@@ -147,6 +155,22 @@ int qcow2_check_windows(struct img *img, struct img_check *check,
 /* Count `n` in *count and report the line, unless the pass is quiet. */
 void check_finding(struct qcheck *c, uint64_t *count, uint64_t n,
 		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* The same for a COPIED flag.  It follows from a refcount, so that it is judged
+ * in a pass of its own, after refcounts are reported or repaired; other passes
+ * only note that there is one.
+ */
+void check_wrong_copied(struct qcheck *c, uint64_t n, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* A pass for COPIED flags; with c->fix_copied it repairs them. */
+int check_judge_copied(struct qcheck *c, struct err *e);
+
+/* Report "Repairing cluster" for wrong refcounts, all or those too high. */
+int check_announce(struct qcheck *c, bool errors, struct err *e);
+
+/* Report a line that is no finding. */
+void check_say(struct qcheck *c, const char *line);
 
 /* Read what the file has, zeroes beyond its end. */
 int check_read(struct qcheck *c, void *buf, size_t len, uint64_t offset);

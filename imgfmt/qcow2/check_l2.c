@@ -214,16 +214,12 @@ static void check_copied(struct l2_visit *v, struct l2_entry *x)
 
 	if (one < 0 || one == (int)(x->entry >> 63))
 		return;
-	if (!c->quiet) {
-		c->n_copied += v->ref->active;
-		if (!c->h.external_data)
-			check_disk_refcount(c, cluster, &refcount);
-		check_finding(c, &c->out->corruptions, v->ref->active,
-			      "%s OFLAG_COPIED data cluster: l2_entry=%" PRIx64
-			      " refcount=%" PRIu64,
-			      c->out->fix_errors ? "Repairing" : "ERROR",
-			      x->entry, refcount);
-	}
+	if (!c->h.external_data)
+		check_disk_refcount(c, cluster, &refcount);
+	check_wrong_copied(c, v->ref->active, "%s OFLAG_COPIED data cluster: "
+			   "l2_entry=%" PRIx64 " refcount=%" PRIu64,
+			   c->fix_copied ? "Repairing" : "ERROR", x->entry,
+			   refcount);
 	if (c->fix_copied) {
 		x->entry ^= QCOW2_COPIED;
 		put_be64(x->p, x->entry);
@@ -279,8 +275,16 @@ static int visit_entry(struct l2_visit *v, struct l2_entry *x)
 			fix_entry(v, x);
 		if (!c->quiet)
 			check_form(v, x);
-		count_blocks(v, x);
 	}
+	/* What is going to be repaired refers to nothing wrong. */
+	if (c->out->fix_errors && !c->quiet) {
+		bool dirty = v->dirty;
+
+		fix_entry(v, x);
+		v->dirty = dirty;
+	}
+	if (c->first)
+		count_blocks(v, x);
 	return count_entry(v, x);
 }
 

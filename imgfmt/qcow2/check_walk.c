@@ -61,6 +61,12 @@ static int add_l2(struct qcheck *c, const struct l2_ref *ref)
 {
 	int rc = 0;
 
+	if (c->judge_copied && !ref->active)
+		return 0;
+	if (c->judge_copied && c->visits) {
+		c->visits--;
+		return check_l2_table(c, ref);
+	}
 	if (c->n_l2s == CHECK_L2S) {
 		merge_l2s(c);
 		/* Each visit is paid for by as many L1 entries. */
@@ -86,15 +92,11 @@ static uint64_t check_l1_copied(struct qcheck *c, uint64_t entry,
 
 	if (one < 0 || one == (int)(entry >> 63))
 		return entry;
-	if (!c->quiet) {
-		c->n_copied += ref->active;
-		check_disk_refcount(c, cluster, &refcount);
-		check_finding(c, &c->out->corruptions, ref->active,
-			      "%s OFLAG_COPIED L2 cluster: l1_index=%u "
-			      "l1_entry=%" PRIx64 " refcount=%" PRIu64,
-			      c->out->fix_errors ? "Repairing" : "ERROR",
-			      ref->index, entry, refcount);
-	}
+	check_disk_refcount(c, cluster, &refcount);
+	check_wrong_copied(c, ref->active, "%s OFLAG_COPIED L2 cluster: "
+			   "l1_index=%u l1_entry=%" PRIx64 " refcount=%" PRIu64,
+			   c->fix_copied ? "Repairing" : "ERROR", ref->index,
+			   entry, refcount);
 	return c->fix_copied ? entry ^ QCOW2_COPIED : entry;
 }
 
@@ -274,14 +276,13 @@ static int walk_bitmaps(struct qcheck *c)
 
 /* Refcount structures. */
 
-static int bad_refblock(struct qcheck *c, const char *before, uint64_t i,
-			const char *after)
+static int bad_refblock(struct qcheck *c, const char *verb, const char *before,
+			uint64_t i, const char *after)
 {
 	c->rebuild = true;
 	if (c->first)
-		check_finding(c, &c->out->corruptions, 1,
-			      "ERROR refcount %s %" PRIu64 " %s", before, i,
-			      after);
+		check_finding(c, &c->out->corruptions, 1, "%s refcount %s %"
+			      PRIu64 " %s", verb, before, i, after);
 	return 0;
 }
 
@@ -292,13 +293,14 @@ static int walk_refblock(struct qcheck *c, uint64_t i, uint64_t entry)
 	int rc;
 
 	if (entry & QCOW2_REFTABLE_RESERVED)
-		return bad_refblock(c, "table entry", i,
+		return bad_refblock(c, "ERROR", "table entry", i,
 				    "has reserved bits set");
 	if (offset & (c->h.cluster_size - 1))
-		return bad_refblock(c, "block", i, "is not cluster aligned; "
-				    "refcount table entry corrupted");
+		return bad_refblock(c, "ERROR", "block", i, "is not cluster "
+				    "aligned; refcount table entry corrupted");
 	if (cluster >= c->n_clusters)
-		return bad_refblock(c, "block", i, "is outside image");
+		return bad_refblock(c, c->out->fix_errors ? "Repairing" :
+				    "ERROR", "block", i, "is outside image");
 	rc = check_reference(c, offset, c->h.cluster_size, 1, KIND_REFBLOCK);
 	if (rc || cluster - c->w.first >= c->w.n)
 		return rc;

@@ -8,8 +8,9 @@
  *      zeroes with an impossible place.  They refer to no more than before.
  *   2. Refcounts that are too low are raised, where their block stands; a
  *      refcount that is too high costs room, not data.  If that is not possible,
- *      all refcount structures are made anew in free space and the header is
- *      switched to them with one write (repair_rebuild.c).
+ *      or clusters in use count as free, so that somebody may have lost data
+ *      already, all refcount structures are made anew behind the end of the file
+ *      and the header is switched to them with one write (repair_rebuild.c).
  *   3. A new snapshot table, in clusters that step 2 has given a refcount, and
  *      one write of the header.
  *      Data that shares a cluster with metadata moves to others, flushed
@@ -79,7 +80,8 @@ static int need_rebuild(struct qcheck *c, void *arg)
 
 		if (w->disk[i] == DISK_ERROR ||
 		    (w->refs[i] && !w->disk[i] &&
-		     (index >= c->n_reftable || !c->reftable[index])))
+		     (!(w->kinds[i] & KIND_NEW) || index >= c->n_reftable ||
+		      !c->reftable[index])))
 			c->rebuild = true;
 	}
 	return 0;
@@ -188,7 +190,15 @@ static int raise_refcounts(struct qcheck *c, struct err *e)
 
 	if (rc)
 		return rc;
-	return c->rebuild ? check_rebuild(c, e) : fix_refcounts(c, true, e);
+	if (c->rebuild) {
+		rc = check_rebuild(c, e);
+		if (!rc)
+			rc = check_load(c, e);
+		return rc ? rc : check_announce(c, false, e);
+	}
+	if (c->wrong_refcounts)
+		rc = check_announce(c, true, e);
+	return rc ? rc : fix_refcounts(c, true, e);
 }
 
 /* What overlaps only the old refcount structures need not move when there are
@@ -264,18 +274,40 @@ static int fix_references(struct qcheck *c, struct err *e)
 	return rc ? rc : check_load(c, e);
 }
 
-/* Steps 1 and 5. */
-
-static int fix_entries(struct qcheck *c, bool copied, struct err *e)
+/* Step 1. */
+static int fix_entries(struct qcheck *c, struct err *e)
 {
 	int rc = guards_build(c);
 
 	if (rc)
 		return fail_rc(e, rc, "the repair could not be planned");
-	c->fix_entries = !copied;
-	c->fix_copied = copied;
+	c->fix_entries = true;
 	rc = check_pass(c, NULL, NULL, e);
-	c->fix_entries = c->fix_copied = false;
+	c->fix_entries = false;
+	return rc ? rc : flush(c, e);
+}
+
+/* Step 4. */
+static int fix_leaks(struct qcheck *c, struct err *e)
+{
+	int rc = 0;
+
+	/* Unless step 2 has said so. */
+	if (c->wrong_refcounts && !c->out->fix_errors)
+		rc = check_announce(c, true, e);
+	return rc ? rc : fix_refcounts(c, false, e);
+}
+
+/* Step 5. */
+static int fix_copied(struct qcheck *c, bool fix, struct err *e)
+{
+	int rc = guards_build(c);
+
+	if (rc)
+		return fail_rc(e, rc, "the repair could not be planned");
+	c->fix_copied = fix;
+	rc = check_judge_copied(c, e);
+	c->fix_copied = false;
 	return rc ? rc : flush(c, e);
 }
 
@@ -286,18 +318,18 @@ int check_repair(struct qcheck *c, struct err *e)
 	 * they follow from refcounts that were too high.
 	 */
 	bool copied = out->fix_errors ||
-		      (!out->check_errors && out->corruptions == c->n_copied);
+		      (!out->check_errors && !out->corruptions);
 	int rc = 0;
 
 	c->quiet = true;
 	if (out->fix_errors)
-		rc = fix_entries(c, false, e);
+		rc = fix_entries(c, e);
 	if (!rc && out->fix_errors)
 		rc = fix_references(c, e);
 	if (!rc && out->fix_leaks)
-		rc = fix_refcounts(c, false, e);
-	if (!rc && copied)
-		rc = fix_entries(c, true, e);
+		rc = fix_leaks(c, e);
+	if (!rc)
+		rc = fix_copied(c, copied, e);
 	c->quiet = false;
 	return rc;
 }

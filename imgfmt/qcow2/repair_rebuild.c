@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* repair_rebuild.c - refcount structures from nothing.
  *
- * All references but those of the old structures are counted, new blocks and a
- * new table are written behind the end of the file, flushed, and then one write
- * of the header makes them valid.  Until then nothing that exists is changed;
- * the clusters of the old structures are free afterwards.
+ * All references are counted, new blocks and a new table are written behind the
+ * end of the file, flushed, and then one write of the header makes them valid.
+ * Until then nothing that exists is changed; the clusters of the old structures
+ * are leaks afterwards.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -169,7 +169,7 @@ int check_rebuild(struct qcheck *c, struct err *e)
 	r.used = array_alloc(r.n_blocks / 8 + 1, 1);
 	if (!r.used)
 		return fail(e, ENOMEM, "out of memory");
-	c->no_refcounts = true;
+	check_say(c, "Rebuilding refcount structure");
 	rc = (c->table_clusters >> c->h.refblock_bits) >= r.n_blocks ?
 	     fail(e, EFBIG, "the file is too large for its refcount width") :
 	     check_pass(c, note_blocks, &r, e);
@@ -179,7 +179,6 @@ int check_rebuild(struct qcheck *c, struct err *e)
 		rc = place(c, &r, e);
 	if (!rc)
 		rc = build(c, &r, e);
-	c->no_refcounts = false;
 	free(r.used);
 	free(r.table);
 	return rc ? fail_prefix(e, rc, "Could not rebuild refcounts") : 0;

@@ -85,6 +85,9 @@ struct patch {
 #define BETTER	0x08u	/* qemu-img -r all does not repair it, we do */
 #define KEPT	0x10u	/* we go on complaining, qemu-img does not */
 
+#define GROWS	0x20u	/* qemu-img -r all makes the file longer at first */
+#define MOVES	0x40u	/* we move data away from metadata, qemu-img does not */
+
 struct corruption {
 	const char *name;
 	enum recipe recipe;
@@ -128,6 +131,30 @@ static const struct corruption corruptions[] = {
 	{ "leak and lack at once", PLAIN, .p = {
 		{ RC_OF, 1, SET, 5 }, { RC_OF, 2, SET, 0 } } },
 
+	/* Refcounts and COPIED flags, which follow from them. */
+	{ "leak and COPIED", PLAIN, .p = {
+		{ RC_OF, 1, SET, 2 }, { L2, 1, CLEAR, COPIED } } },
+	{ "leak and COPIED elsewhere", PLAIN, .p = {
+		{ RC, 0, SET, 2 }, { L1, 0, CLEAR, COPIED },
+		{ L2, 3, CLEAR, COPIED } } },
+	{ "leak, lack and COPIED", PLAIN, .p = {
+		{ RC_OF, 1, SET, 5 }, { L2, 3, COPY, 4 },
+		{ L2, 5, CLEAR, COPIED } } },
+	{ "lack and COPIED under a snapshot", SNAPS, .p = {
+		{ RC_OF, 2, SET, 1 }, { L2, 2, OR, COPIED },
+		{ RC_OF, 12, SET, 3 } } },
+	{ "no refcounts and COPIED", PLAIN, .p = {
+		{ RT, 0, SET, 0 }, { L2, 3, CLEAR, COPIED } } },
+	{ "refcount 0, leak and COPIED", PLAIN, .p = {
+		{ RC_OF, 1, SET, 0 }, { RC_OF, 2, SET, 3 },
+		{ L2, 1, CLEAR, COPIED } } },
+	{ "compressed data reaches into what follows", COMPRESSED, .p = {
+		{ L2, 0, OR, 0x0full << 54 }, { L2, 1, OR, 0x1full << 54 },
+		{ RC, 1, SET, 2 } } },
+	{ "leak and data beyond the file", PLAIN, STAYS, .p = {
+		{ RC_OF, 1, SET, 2 }, { L2, 3, SET, COPIED | FAR },
+		{ L2, 4, CLEAR, COPIED } } },
+
 	/* Refcount table and blocks. */
 	{ "refcount table is empty", PLAIN, .p = { { RT, 0, SET, 0 } } },
 	{ "refcount table of no clusters", PLAIN, .p = {
@@ -138,11 +165,13 @@ static const struct corruption corruptions[] = {
 		{ HDR8, QCOW2_H_REFTABLE_OFFSET, SET, FAR } } },
 	{ "refcount block misaligned", PLAIN, .p = { { RT, 0, ADD, 512 } } },
 	{ "refcount block reserved bits", PLAIN, .p = { { RT, 0, OR, 6 } } },
-	{ "refcount block beyond the file", PLAIN, .p = {
+	{ "refcount block beyond the file", PLAIN, GROWS, 0,
+		"qemu-img -r all makes the file a terabyte long", {
 		{ RT, 0, SET, FAR } } },
 	{ "refcount block beyond all files", PLAIN, .p = {
 		{ RT, 0, SET, 1ull << 63 } } },
-	{ "second refcount block beyond the file", PLAIN, .p = {
+	{ "second refcount block beyond the file", PLAIN, GROWS, 0,
+		"qemu-img -r all makes the file a terabyte long", {
 		{ RT, 1, SET, FAR } } },
 	{ "refcount block twice", PLAIN, .p = { { RT, 1, TO, AT_RB } } },
 	{ "refcount block is the table", PLAIN, .p = { { RT, 0, TO, AT_RT } } },
@@ -182,12 +211,15 @@ static const struct corruption corruptions[] = {
 	{ "L2 COPIED missing, made by us", OURS, .p = {
 		{ L2, 3, CLEAR, COPIED } } },
 	{ "L2 COPIED wrong", SNAPS, .p = { { L2, 2, OR, COPIED } } },
-	{ "data is its own L2 table", PLAIN, .p = { { L2, 3, TO, AT_L2 } } },
+	{ "data is its own L2 table", PLAIN, .flags = MOVES, .p = {
+		{ L2, 3, TO, AT_L2 } } },
 	{ "data is the header", PLAIN, .p = { { L2, 3, SET, COPIED | 0 } } },
-	{ "data is the L1 table", PLAIN, .p = { { L2, 3, TO, AT_L1 } } },
-	{ "data is the refcount table", PLAIN, .p = { { L2, 3, TO, AT_RT } } },
+	{ "data is the L1 table", PLAIN, .flags = MOVES, .p = {
+		{ L2, 3, TO, AT_L1 } } },
+	{ "data is the refcount table", PLAIN, .flags = MOVES, .p = {
+		{ L2, 3, TO, AT_RT } } },
 	{ "data is a refcount block", PLAIN, .p = { { L2, 3, TO, AT_RB } } },
-	{ "data is a snapshot's L1 table", SNAPS, .p = {
+	{ "data is a snapshot's L1 table", SNAPS, .flags = MOVES, .p = {
 		{ L2, 0, TO, AT_SN_L1 } } },
 	{ "zero flag in version 2", V2, STRICT, 1,
 		"qemu-img only finds it when it reads the cluster",
@@ -498,21 +530,31 @@ struct counts {
 	uint64_t end, total, allocated, fragmented, compressed;
 };
 
+struct fixed {
+	uint64_t corruptions, leaks;
+};
+
 static uint64_t member(const json_t *o, const char *key)
 {
 	return (uint64_t)json_integer_value(json_object_get(o, key));
 }
 
 /* False: qemu-img did not get as far as counting. */
-static bool check_theirs(const char *file, struct counts *n)
+static bool check_theirs(const char *file, const char *args, struct counts *n,
+			 struct fixed *fixed)
 {
-	int rc = shell("qemu-img check -f qcow2 --output=json %s >json 2>errors",
-		       file);
+	int rc = shell("qemu-img check -f qcow2 %s --output=json %s >json "
+		       "2>errors", args, file);
 	json_t *o = json_load_file("json", 0, NULL);
 
 	if (!o)
 		return false;
 	CHECK(rc >= 0);
+	if (fixed)
+		*fixed = (struct fixed){
+			member(o, "corruptions-fixed"),
+			member(o, "leaks-fixed"),
+		};
 	*n = (struct counts){
 		member(o, "corruptions"), member(o, "leaks"),
 		member(o, "check-errors"), member(o, "image-end-offset"),
@@ -542,14 +584,17 @@ static struct img *open_image(const char *file, unsigned flags)
 	return img;
 }
 
+enum repair { LOOK, LEAKS, ALL };
+
 /* `window` 0: as large as ever. */
-static struct counts check_ours(const char *file, bool repair, uint64_t window)
+static struct counts check_ours(const char *file, enum repair repair,
+				uint64_t window, struct fixed *fixed)
 {
 	struct img *img = open_image(file, IMG_REPAIR | IMG_NO_DATA |
 				     (repair ? IMG_WRITE : 0));
 	FILE *lines = fopen("lines", "w");
 	struct img_check k = {
-		.fix_leaks = repair, .fix_errors = repair,
+		.fix_leaks = repair != LOOK, .fix_errors = repair == ALL,
 		.report = print_line, .arg = lines,
 	};
 	struct err e = { "" };
@@ -559,6 +604,12 @@ static struct counts check_ours(const char *file, bool repair, uint64_t window)
 		CHECK_OK(qcow2_check_windows(img, &k, window, &e));
 	else
 		CHECK_OK(img_check(img, &k, &e));
+	if (fixed)
+		*fixed = (struct fixed){ k.corruptions_fixed, k.leaks_fixed };
+	if (k.corruptions_fixed || k.leaks_fixed) {
+		k.fix_leaks = k.fix_errors = false;
+		CHECK_OK(img_check(img, &k, &e));
+	}
 	CHECK_OK(img_close(img, &e));
 	CHECK(!fclose(lines));
 	return (struct counts){
@@ -568,12 +619,13 @@ static struct counts check_ours(const char *file, bool repair, uint64_t window)
 	};
 }
 
-/* The lines that scripts may read. */
+/* The lines that scripts may read, in the order in which they come. */
 static void compare_lines(const char *what)
 {
-	if (!shell("for f in lines errors; do grep -aoE '(Leaked|ERROR) (cluster "
-		   "[0-9]+ refcount=|OFLAG_COPIED).*' $f | sort >$f.sorted; "
-		   "done; diff -u errors.sorted lines.sorted >&2"))
+	if (!shell("for f in lines errors; do grep -aoE '(Rebuilding|(Leaked|"
+		   "ERROR|Repairing) (cluster [0-9]+ refcount=|OFLAG_COPIED))"
+		   ".*' $f >$f.some; done; "
+		   "diff -u errors.some lines.some >&2"))
 		return;
 	fprintf(stderr, "%s: the lines differ\n", what);
 	exit(1);
@@ -634,14 +686,14 @@ static void same_content(const char *what, const struct content *before,
 
 static void check_repaired(const char *what, const struct corruption *c)
 {
-	struct counts theirs = { 0 }, ours = check_ours("bad", false, 0);
+	struct counts theirs = { 0 }, ours = check_ours("bad", LOOK, 0, NULL);
 	bool clean = !ours.corruptions && !ours.leaks && !ours.check_errors;
 
 	if (c->flags & (STAYS | KEPT))
 		CHECK(ours.corruptions && !ours.leaks && !ours.check_errors);
 	if (c->flags & REFUSED)
 		return;
-	CHECK(check_theirs("bad", &theirs));
+	CHECK(check_theirs("bad", "", &theirs, NULL));
 	if (c->flags & KEPT)
 		theirs.corruptions = ours.corruptions;
 	compare(what, &theirs, &ours);
@@ -659,7 +711,30 @@ static void check_better(void)
 
 	CHECK(!shell("cp bad theirs"));
 	CHECK(shell("qemu-img check -f qcow2 -r all theirs >/dev/null 2>&1"));
-	CHECK(check_theirs("theirs", &theirs) && theirs.corruptions);
+	CHECK(check_theirs("theirs", "", &theirs, NULL) &&
+	      theirs.corruptions);
+}
+
+/* The repair says what qemu-img's says, and counts as much. */
+static void compare_repair(const char *what, enum repair repair)
+{
+	static const char *const args[] = { "", "-r leaks", "-r all" };
+	struct fixed theirs, ours;
+	struct counts n;
+
+	CHECK(!shell("cp bad theirs; cp bad ours"));
+	if (!check_theirs("theirs", args[repair], &n, &theirs))
+		return;
+	check_ours("ours", repair, 0, &ours);
+	if (theirs.corruptions != ours.corruptions ||
+	    theirs.leaks != ours.leaks) {
+		fprintf(stderr, "%s %s: they fixed %" PRIu64 " corruptions and %"
+			PRIu64 " leaks, we %" PRIu64 " and %" PRIu64 "\n", what,
+			args[repair], theirs.corruptions, theirs.leaks,
+			ours.corruptions, ours.leaks);
+		exit(1);
+	}
+	compare_lines(what);
 }
 
 static void try_one(const struct corruption *c, struct content *before,
@@ -672,10 +747,10 @@ static void try_one(const struct corruption *c, struct content *before,
 	printf("%s%s%s\n", c->name, c->why ? ": " : "", c->why ? c->why : "");
 	CHECK(!shell("cp good.%d bad", (int)c->recipe));
 	plant("bad", c);
-	ours = check_ours("bad", false, 0);
-	windows = check_ours("bad", false, 1);
+	ours = check_ours("bad", LOOK, 0, NULL);
+	windows = check_ours("bad", LOOK, 1, NULL);
 	compare("small windows", &ours, &windows);
-	if (check_theirs("bad", &theirs)) {
+	if (check_theirs("bad", "", &theirs, NULL)) {
 		CHECK(!(c->flags & REFUSED));
 		theirs.corruptions += c->more;
 		compare(what, &theirs, &ours);
@@ -684,10 +759,13 @@ static void try_one(const struct corruption *c, struct content *before,
 		CHECK(c->flags & REFUSED);
 		CHECK(ours.corruptions);
 	}
+	compare_repair(what, LEAKS);
+	if (!(c->flags & (GROWS | MOVES | BETTER | STRICT)))
+		compare_repair(what, ALL);
 	if (c->flags & BETTER)
 		check_better();
 	read_content("bad", before);
-	check_ours("bad", true, 0);
+	check_ours("bad", ALL, 0, NULL);
 	read_content("bad", after);
 	same_content(what, before, after);
 	check_repaired(what, c);
