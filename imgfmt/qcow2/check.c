@@ -30,6 +30,8 @@ finding(struct qcheck *c, uint64_t *count, uint64_t n, const char *fmt,
 
 	if (!add_ok(*count, n, count))
 		*count = UINT64_MAX;
+	if (!c->out->report || c->silent)
+		return;
 	vsnprintf(line, sizeof(line) - sizeof(times), fmt, args);
 	if (n > 1)
 		snprintf(times, sizeof(times), " (%" PRIu64 " times)", n);
@@ -53,9 +55,6 @@ void check_wrong_copied(struct qcheck *c, uint64_t n, const char *fmt, ...)
 {
 	va_list args;
 
-	c->wrong_copied = true;
-	if (!c->judge_copied)
-		return;
 	va_start(args, fmt);
 	finding(c, &c->out->corruptions, n, fmt, args);
 	va_end(args);
@@ -258,8 +257,6 @@ int check_judge_copied(struct qcheck *c, struct err *e)
 	int rc;
 
 	c->quiet = c->judge_copied = true;
-	/* No more work than if each table were used once. */
-	c->visits = c->n_clusters;
 	rc = check_pass(c, NULL, NULL, e);
 	c->quiet = quiet;
 	c->judge_copied = false;

@@ -23,6 +23,7 @@
 #define KIND_TABLE	0x08u	/* snapshots and their L1, bitmaps */
 #define KIND_DATA	0x10u
 #define KIND_NEW	0x20u	/* where the repair is going to write */
+#define KIND_JUDGED	0x40u	/* L2 table whose COPIED flags were seen */
 
 /* Values of window.disk that are none. */
 #define DISK_LARGE	254u	/* this or more: see check_disk_refcount() */
@@ -101,8 +102,6 @@ struct qcheck {
 	struct window w;
 	uint8_t *touched;		/* a byte for each window */
 	uint64_t n_windows;
-	uint64_t visits;		/* L2 tables to be visited at once, in
-					 * the order of L1 */
 	struct l2_ref *l2s;		/* collected, not yet visited */
 	size_t n_l2s, cap_l2s;
 	uint8_t *l2_buf;		/* one cluster */
@@ -157,8 +156,8 @@ void check_finding(struct qcheck *c, uint64_t *count, uint64_t n,
 		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* The same for a COPIED flag.  It follows from a refcount, so that it is judged
- * in a pass of its own, after refcounts are reported or repaired; other passes
- * only note that there is one.
+ * in a pass of its own, after refcounts are reported or repaired, which is the
+ * time to call this; other passes only note c->wrong_copied.
  */
 void check_wrong_copied(struct qcheck *c, uint64_t n, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -214,6 +214,9 @@ static void check_copied(struct l2_visit *v, struct l2_entry *x)
 
 	if (one < 0 || one == (int)(x->entry >> 63))
 		return;
+	c->wrong_copied = true;
+	if (!c->judge_copied)
+		return;
 	if (!c->h.external_data)
 		check_disk_refcount(c, cluster, &refcount);
 	check_wrong_copied(c, v->ref->active, "%s OFLAG_COPIED data cluster: "

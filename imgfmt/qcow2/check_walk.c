@@ -57,16 +57,27 @@ static int visit_l2s(struct qcheck *c)
 	return rc;
 }
 
+/* COPIED flags are reported in the order of the L1 table, as far as that is no
+ * more work: each L2 table is visited at once when it comes up first.
+ */
+static bool first_visit(struct qcheck *c, uint64_t offset)
+{
+	uint64_t i = (offset >> c->h.cluster_bits) - c->w.first;
+
+	if (i >= c->w.n || c->w.kinds[i] & KIND_JUDGED)
+		return false;
+	c->w.kinds[i] |= KIND_JUDGED;
+	return true;
+}
+
 static int add_l2(struct qcheck *c, const struct l2_ref *ref)
 {
 	int rc = 0;
 
 	if (c->judge_copied && !ref->active)
 		return 0;
-	if (c->judge_copied && c->visits) {
-		c->visits--;
+	if (c->judge_copied && first_visit(c, ref->offset))
 		return check_l2_table(c, ref);
-	}
 	if (c->n_l2s == CHECK_L2S) {
 		merge_l2s(c);
 		/* Each visit is paid for by as many L1 entries. */
@@ -91,6 +102,9 @@ static uint64_t check_l1_copied(struct qcheck *c, uint64_t entry,
 	int one = ref->offset ? check_is_one(c, cluster) : -1;
 
 	if (one < 0 || one == (int)(entry >> 63))
+		return entry;
+	c->wrong_copied = true;
+	if (!c->judge_copied)
 		return entry;
 	check_disk_refcount(c, cluster, &refcount);
 	check_wrong_copied(c, ref->active, "%s OFLAG_COPIED L2 cluster: "

@@ -747,8 +747,8 @@ static void try_one(const struct corruption *c, struct content *before,
 	printf("%s%s%s\n", c->name, c->why ? ": " : "", c->why ? c->why : "");
 	CHECK(!shell("cp good.%d bad", (int)c->recipe));
 	plant("bad", c);
-	ours = check_ours("bad", LOOK, 0, NULL);
 	windows = check_ours("bad", LOOK, 1, NULL);
+	ours = check_ours("bad", LOOK, 0, NULL);
 	compare("small windows", &ours, &windows);
 	if (check_theirs("bad", "", &theirs, NULL)) {
 		CHECK(!(c->flags & REFUSED));
