@@ -81,6 +81,12 @@ int img_close(struct img *img, struct err *e)
 	return rc;
 }
 
+void img_spoil(struct img *img)
+{
+	for (; img; img = img->below)
+		img->spoiled = true;
+}
+
 uint64_t img_size(const struct img *img)
 {
 	return img->size;
@@ -437,6 +443,11 @@ int img_host_usage(const struct img *img, uint64_t *bytes)
 uint32_t img_compress_unit(const struct img *img)
 {
 	return img->drv->write_compressed ? img->compress_unit : 0;
+}
+
+bool img_compress_only(const struct img *img)
+{
+	return img_compress_unit(img) && img->compress_only;
 }
 
 uint32_t img_compress_bound(const struct img *img)

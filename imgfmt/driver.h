@@ -98,6 +98,8 @@ struct img_driver {
 #define DRV_GROWS	0x02u	/* write() and zero() beyond the end grow it, and
 				 * read() there gives zeroes: files and memory,
 				 * when used below a format */
+#define DRV_APPENDS	0x08u	/* can only be written from the start to the end;
+				 * its first 64 KiB can be read */
 #define DRV_FORMAT	0x04u	/* a user can name it; listed by img_formats() */
 
 struct img {
@@ -109,6 +111,8 @@ struct img {
 	uint32_t compress_unit;		/* bytes, 0: cannot */
 	uint32_t compress_bound;	/* bytes of a compressed unit at most; 0:
 					 * less than compress_unit */
+	bool compress_only;		/* stores nothing but compressed units */
+	bool spoiled;			/* img_spoil() was called */
 	unsigned flags;			/* IMG_*, as opened */
 	unsigned depth;			/* of backing files behind this one */
 	char *name;			/* file name, for messages and relative

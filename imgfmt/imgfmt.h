@@ -118,7 +118,8 @@ int img_file_fd(int fd, const char *name, unsigned flags, struct img **out,
 
 /* A descriptor that can only be written, from the start to the end: a pipe or
  * standard output.  The layer owns it on success.  Writing behind what has gone
- * out gives -ESPIPE; what is skipped goes out as zeroes.  For formats that are
+ * out gives -ESPIPE, as does reading, but for the first 64 KiB; what is skipped
+ * goes out as zeroes.  For formats that are
  * written in one pass: raw, and those that say so.
  */
 int img_stream_fd(int fd, const char *name, struct img **out, struct err *e);
@@ -136,6 +137,11 @@ int img_memory(uint64_t size, struct img **out, struct err *e);
  * The image is gone even if this fails; the value says whether the data is safe.
  */
 int img_close(struct img *img, struct err *e);
+
+/* What is being written will not be complete: closing is not to put an end to it
+ * that makes it look so, where the format has one (a stream's footer).
+ */
+void img_spoil(struct img *img);
 
 uint64_t img_size(const struct img *img);		/* bytes */
 uint32_t img_block_size(const struct img *img);		/* bytes, best unit:
@@ -192,6 +198,11 @@ int img_map_layer(struct img *img, uint64_t offset, uint64_t len,
  * its own; storing is done in the caller's order, one unit at a time.
  */
 uint32_t img_compress_unit(const struct img *img);	/* bytes */
+
+/* Is it stored compressed whatever is written?  Such an image is written in the
+ * order of its offsets, and a copy into it should use the calls below.
+ */
+bool img_compress_only(const struct img *img);
 
 struct img_codec;
 /* `level` 0 is the format's default; img_codec_free(NULL) is allowed. */

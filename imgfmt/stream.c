@@ -2,25 +2,33 @@
 /* stream.c - a layer that can only be written from the start to the end: a pipe,
  * a socket, standard output.
  *
- * What is skipped goes out as zeroes, as do the bytes up to a size that was set
+ * The beginning is remembered, so that a format can be opened on what creating
+ * it has written.  What is skipped goes out as zeroes, as do the bytes up to a size that was set
  * ahead.  Calls are serialised by the core.
  */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "drivers.h"
 
 #define FILL 65536u
+#define HEAD 65536u
 
 struct stream {
 	int fd;
 	uint64_t pos;		/* bytes written so far */
 	uint64_t end;		/* the size that was asked for, or less */
 	int error;		/* the first failure: nothing follows it */
+	uint8_t *head;		/* the first HEAD bytes of what has gone out */
 };
 
 static int put(struct stream *s, const uint8_t *p, size_t len)
 {
+	if (s->pos < HEAD)
+		memcpy(s->head + s->pos, p,
+		       (size_t)min_u64(len, HEAD - s->pos));
 	while (len && !s->error) {
 		ssize_t n = write(s->fd, p, len);
 
@@ -49,11 +57,12 @@ static int fill_to(struct stream *s, uint64_t offset)
 
 static int stream_read(struct img *img, void *buf, size_t len, uint64_t offset)
 {
-	(void)img;
-	(void)buf;
-	(void)len;
-	(void)offset;
-	return -ESPIPE;
+	const struct stream *s = img->state;
+
+	if (!in_range(offset, len, min_u64(HEAD, s->pos)))
+		return -ESPIPE;
+	memcpy(buf, s->head + offset, len);
+	return 0;
 }
 
 static int stream_write(struct img *img, const void *buf, size_t len,
@@ -110,19 +119,20 @@ static int stream_truncate(struct img *img, uint64_t size, struct err *e)
 static int stream_close(struct img *img, struct err *e)
 {
 	struct stream *s = img->state;
-	int rc = fill_to(s, s->end);
+	int rc = img->spoiled ? 0 : fill_to(s, s->end);
 
 	if (rc)
 		fail_rc(e, rc, "%s: cannot write", img->name);
 	if (close(s->fd) && !rc && errno != EINTR)
 		rc = fail_rc(e, -errno, "%s: cannot close", img->name);
+	free(s->head);
 	return rc;
 }
 
 static const struct img_driver stream_driver = {
 	.name = "stream",
 	.state_size = sizeof(struct stream),
-	.flags = DRV_GROWS,
+	.flags = DRV_GROWS | DRV_APPENDS,
 	.close = stream_close,
 	.read = stream_read,
 	.write = stream_write,
@@ -141,6 +151,11 @@ int img_stream_fd(int fd, const char *name, struct img **out, struct err *e)
 	if (rc)
 		return rc;
 	s = (*out)->state;
+	s->head = malloc(HEAD);
+	if (!s->head) {
+		img_layer_free(*out);
+		return fail(e, ENOMEM, "out of memory");
+	}
 	s->fd = fd;
 	return 0;
 }

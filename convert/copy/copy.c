@@ -167,6 +167,11 @@ static uint32_t sparse_block(const struct copy *c)
 	return block < c->piece_size ? block : c->piece_size;
 }
 
+static bool compresses(const struct copy_args *a)
+{
+	return a->dst && (a->compress || img_compress_only(a->dst));
+}
+
 static void choose_sizes(struct copy *c)
 {
 	const struct copy_args *a = c->args;
@@ -175,7 +180,7 @@ static void choose_sizes(struct copy *c)
 	c->granule = c->sparse < GRANULE ? SECTOR : GRANULE;
 	c->piece_size = PIECE_SIZE;
 	c->map_ask = MAP_ASK;
-	if (a->dst && a->compress) {
+	if (compresses(a)) {
 		c->unit = img_compress_unit(a->dst);
 		if (c->unit > c->piece_size)
 			c->piece_size = c->unit;
@@ -191,7 +196,8 @@ static void choose_sizes(struct copy *c)
 	 * page cache, only parallel writes keep a device busy; a raw image
 	 * has one place for each byte, so any order gives the same.
 	 */
-	c->ordered = a->dst && !a->out_of_order &&
+	c->ordered = a->dst &&
+		     (!a->out_of_order || img_compress_only(a->dst)) &&
 		     !(img_flags(a->dst) & IMG_DIRECT &&
 		       !strcmp(img_format(a->dst), "raw"));
 	c->threads = a->threads ? a->threads : thread_cpus();

@@ -56,7 +56,8 @@ struct copy_args {
 	bool no_sparse;		/* write every byte (qemu-img convert -S 0) */
 	bool out_of_order;	/* writes may reach dst in any order (-W) */
 
-	bool compress;		/* store compressed units */
+	bool compress;		/* store compressed units; implied where dst
+				 * stores nothing else */
 	int level;		/* 0: the format's default */
 
 	bool salvage;		/* write zeroes for what cannot be read */

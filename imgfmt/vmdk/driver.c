@@ -8,7 +8,10 @@
 
 #include "imgfmt/base/buf.h"
 #include "imgfmt/drivers.h"
+#include "create.h"
 #include "state.h"
+#include "stream_write.h"
+#include "write.h"
 
 #define ULL(n) ((unsigned long long)(n))
 
@@ -172,6 +175,7 @@ static void release(struct vmdk *s)
 	vmdk_extents_close(s);
 	vmdk_descriptor_free(&s->d);
 	rangelock_fini(&s->ranges);
+	pthread_mutex_destroy(&s->flushing);
 	pthread_mutex_destroy(&s->lock);
 }
 
@@ -188,11 +192,14 @@ static int vmdk_open(struct img *img, const struct img_open_args *args,
 	s->file = img->below;
 	rangelock_init(&s->ranges);
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->flushing, NULL);
 	rc = read_descriptor(s, e);
 	if (!rc)
 		rc = vmdk_extents_open(s, args, e);
 	if (!rc && vmdk_inflate_new(s))
 		rc = fail(e, ENOMEM, "out of memory");
+	if (!rc && img->flags & IMG_WRITE)
+		rc = vmdk_write_begin(s, e);
 	if (!rc)
 		rc = publish_parent(s, args->flags, e);
 	if (rc)
@@ -202,9 +209,13 @@ static int vmdk_open(struct img *img, const struct img_open_args *args,
 
 static int vmdk_close(struct img *img, struct err *e)
 {
-	(void)e;
-	release(img->state);
-	return 0;
+	struct vmdk *s = img->state;
+	int rc = vmdk_write_end(s);
+
+	if (rc)
+		fail_rc(e, rc, "%s: Could not write its end", img->name);
+	release(s);
+	return rc;
 }
 
 /* What the parent holds must be what it held when the child was made. */
@@ -230,9 +241,18 @@ const struct img_driver img_vmdk_driver = {
 	.open = vmdk_open,
 	.close = vmdk_close,
 	.check_backing = check_backing,
+	.options = vmdk_options,
 	.read = vmdk_read,
+	.write = vmdk_write,
+	.zero = vmdk_zero,
+	.flush = vmdk_flush,
 	.map = vmdk_map,
 	.locate = vmdk_locate,
+	.codec_new = vmdk_codec_new,
+	.codec_free = vmdk_codec_free,
+	.compress = vmdk_compress,
+	.write_compressed = vmdk_write_compressed,
+	.create = vmdk_create,
 	.info = vmdk_info,
 	.host_usage = vmdk_host_usage,
 };

@@ -104,7 +104,7 @@ static int take_sparse(struct vmdk *s, struct vmdk_extent *x, const char *name,
 		rc = fail(e, EUCLEAN, "%s holds %llu bytes of the disk, and "
 			  "its descriptor says %llu", name, ULL(x->t.capacity),
 			  ULL(x->len));
-	if (!rc && x->t.compressed && !x->t.footer &&
+	if (!rc && x->t.compressed && !x->t.footer && !x->t.making &&
 	    !(s->img->flags & IMG_NO_DATA))
 		rc = vmdk_check_tail(s, x, name, e);
 	return rc;

@@ -107,7 +107,7 @@ static int place_directories(struct vmdk_tables *t, uint64_t file_len,
 	} else if (t->rgd) {
 		t->gd = t->rgd;
 		t->rgd = 0;
-	} else if (len) {
+	} else if (len && !t->making) {
 		return fail(e, EUCLEAN, "%s: the grain directory is %llu bytes "
 			    "at sector %llu, and the file has %llu bytes", name,
 			    ULL(len), ULL(t->h.gd), ULL(file_len));
@@ -213,7 +213,8 @@ int vmdk_hosted_read(struct img *file, const char *name, struct vmdk_tables *t,
 	if (rc)
 		return fail_rc(e, rc, "Could not read the header of %s", name);
 	rc = vmdk_header_decode(buf, &t->h, name, e);
-	if (!rc && t->h.flags & VMDK_FLAG_COMPRESSED)
+	t->making = file->drv->flags & DRV_APPENDS;
+	if (!rc && t->h.flags & VMDK_FLAG_COMPRESSED && !t->making)
 		rc = find_footer(file, name, t, e);
 	return rc ? rc : vmdk_hosted_derive(t, img_length(file), name, e);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "state.h"
+#include "stream_write.h"
 
 /* Compressed grains that follow each other are one extent up to this length. */
 #define MAX_COMPRESSED_EXTENT (64u << 20)
@@ -62,6 +63,8 @@ int vmdk_read(struct img *img, void *buf, size_t len, uint64_t offset)
 	struct rangelock_held held;
 	int rc;
 
+	if (s->out)
+		return vmdk_stream_read(s, buf, len, offset);
 	/* Nothing moves in an image that is only read. */
 	if (!(img->flags & IMG_WRITE))
 		return read_range(s, buf, len, offset);
@@ -116,8 +119,11 @@ int vmdk_map(struct img *img, uint64_t offset, uint64_t len,
 {
 	struct vmdk *s = img->state;
 	struct vmdk_run run;
-	int rc = lookup(s, offset, len, &run);
+	int rc;
 
+	if (s->out)
+		return 0;
+	rc = lookup(s, offset, len, &run);
 	if (rc)
 		return rc;
 	if (run.kind == VMDK_KIND_DATA && run.x->storage == VMDK_PLAIN)
@@ -143,7 +149,7 @@ int vmdk_locate(struct img *img, uint64_t offset, struct img_extent *ext)
 {
 	struct vmdk *s = img->state;
 	struct vmdk_run run;
-	int rc = lookup(s, offset, 1, &run);
+	int rc = s->out ? -ENOTSUP : lookup(s, offset, 1, &run);
 
 	if (rc)
 		return rc;

@@ -5,6 +5,7 @@
  *   s->ranges  guest ranges, whole grains; only of an image open for writing.
  *              Reading takes a range shared; whatever changes what a grain's
  *              entry says takes it exclusive.
+ *   s->flushing  one flush at a time.
  *   s->lock    the metadata: the cache of directories and tables.  Held for
  *              reading and writing metadata, never while guest data moves.
  * Functions whose comment says "locked" are called with s->lock held.
@@ -32,6 +33,10 @@ struct vmdk_extent {
 	uint64_t offset;		/* PLAIN: in the file, bytes */
 	struct vmdk_tables t;		/* SPARSE */
 	_Atomic uint64_t file_len;	/* the file is at least this long */
+	atomic_bool touched;		/* written since the last flush */
+	/* Of an image open for writing, under lock. */
+	uint64_t next;			/* host: where the next grain goes */
+	bool marked;			/* unclean, by us */
 };
 
 /* A grain table, or a piece of a grain directory that is as long. */
@@ -40,6 +45,8 @@ struct vmdk_unit {
 	uint64_t offset;		/* host */
 	uint32_t len;			/* bytes */
 	bool dirty;			/* not dropped until written */
+	uint64_t second;		/* host: where the same goes again */
+	uint64_t changes;		/* how often it was made dirty */
 	uint8_t *data;
 	struct vmdk_unit *next;		/* in its hash chain */
 	struct vmdk_unit *newer, *older;
@@ -54,6 +61,7 @@ struct vmdk_cache {
 };
 
 struct vmdk_inflate;			/* decompressors; inflate.c */
+struct vmdk_stream_out;			/* a stream being made; stream_write.c */
 
 struct vmdk {
 	struct img *img;
@@ -66,10 +74,15 @@ struct vmdk {
 	size_t n_extents;
 	struct rangelock ranges;
 	struct vmdk_inflate *inflate;
+	struct vmdk_stream_out *out;	/* or NULL */
 
 	pthread_mutex_t lock;
+	pthread_mutex_t flushing;
 	/* Under lock. */
 	struct vmdk_cache cache;
+	size_t dirty_bytes;
+	bool changed;			/* it has a new content ID */
+	int failed;			/* a flush has */
 };
 
 /* extents.c */
