@@ -118,6 +118,9 @@ int img_create(struct img *below, const struct img_create_args *args,
 	if (args->size > INT64_MAX - 511)
 		return fail(e, EINVAL, "a size of %llu bytes is too large",
 			    (unsigned long long)args->size);
+	if (below->drv->flags & DRV_APPENDS && !(drv->flags & DRV_ONE_PASS))
+		return fail(e, ESPIPE, "a %s image cannot be written in one "
+			    "pass", drv->name);
 	return drv->create(below, args, e);
 }
 

@@ -100,6 +100,7 @@ struct img_driver {
 				 * when used below a format */
 #define DRV_APPENDS	0x08u	/* can only be written from the start to the end;
 				 * its first 64 KiB can be read */
+#define DRV_ONE_PASS	0x10u	/* create() knows layers of that kind */
 #define DRV_FORMAT	0x04u	/* a user can name it; listed by img_formats() */
 
 struct img {

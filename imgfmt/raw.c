@@ -224,7 +224,7 @@ static int raw_truncate(struct img *img, uint64_t size, struct err *e)
 const struct img_driver img_raw_driver = {
 	.name = "raw",
 	.state_size = sizeof(struct raw),
-	.flags = DRV_PARALLEL | DRV_FORMAT,
+	.flags = DRV_PARALLEL | DRV_FORMAT | DRV_ONE_PASS,
 	.options = options,
 	.probe = raw_probe,
 	.open = raw_open,

@@ -33,6 +33,11 @@ struct output {
 	char *path;		/* as given; links followed for new files */
 	char *temp;		/* in dir, for a file on the way to its name */
 	bool begun, no_flush;
+	bool is_new;		/* named by publish(): abort takes it back */
+	struct output_args args;
+	/* Other files of the same image, each with `next`. */
+	struct output *siblings, *next;
+	const struct img_resolver *others;
 };
 
 /* The last component of a path. */
@@ -52,6 +57,12 @@ static char *dir_name(const char *path)
 
 static void output_free(struct output *out)
 {
+	while (out->siblings) {
+		struct output *s = out->siblings;
+
+		out->siblings = s->next;
+		output_free(s);
+	}
 	if (out->fd >= 0)
 		close(out->fd);
 	if (out->dir >= 0)
@@ -230,6 +241,7 @@ int output_open(const char *path, const struct output_args *args,
 		args = &none;
 	out->fd = out->dir = -1;
 	out->no_flush = args->no_flush;
+	out->args = *args;
 	out->path = strdup(path);
 	if (!out->path)
 		rc = fail(e, ENOMEM, "out of memory");
@@ -318,6 +330,93 @@ bool output_is_zero(const struct output *out)
 	return out->kind != OUTPUT_DEVICE;
 }
 
+static struct output **find_sibling(struct output *out, const char *name)
+{
+	struct output **p = &out->siblings;
+
+	while (*p && strcmp(base_name((*p)->path), name))
+		p = &(*p)->next;
+	return p;
+}
+
+static int check_sibling_name(const struct output *out, const char *name,
+			      struct err *e)
+{
+	if (out->kind == OUTPUT_DEVICE)
+		return fail(e, ENOTSUP, "'%s' is a block device: an image of "
+			    "several files has to be in a folder", out->path);
+	if (!*name || strchr(name, '/') || !strcmp(name, ".") ||
+	    !strcmp(name, "..") || !strcmp(name, base_name(out->path)))
+		return fail(e, EPERM, "'%s' cannot be the name of a file "
+			    "beside '%s'", name, out->path);
+	return 0;
+}
+
+static int create_sibling(void *arg, const char *referrer, const char *name,
+			  struct img **file, struct err *e)
+{
+	struct output *out = arg, **p;
+	char *dir, *path;
+	int rc = check_sibling_name(out, name, e);
+
+	(void)referrer;
+	if (rc)
+		return rc;
+	p = find_sibling(out, name);
+	if (*p)
+		return fail(e, EEXIST, "'%s' is needed twice", name);
+	dir = dir_name(out->path);
+	path = dir ? str_printf("%s/%s", dir, name) : NULL;
+	free(dir);
+	if (!path)
+		return fail(e, ENOMEM, "out of memory");
+	rc = output_open(path, &out->args, p, e);
+	free(path);
+	if (rc)
+		return rc;
+	rc = output_layer(*p, 0, file, e);
+	if (rc)
+		return rc;
+	rc = output_begin(*p, e);
+	if (rc)
+		img_close(*file, NULL);
+	return rc;
+}
+
+static int open_sibling(void *arg, const char *referrer, const char *name,
+			const char *format, unsigned flags,
+			const struct img_resolver *self, struct img **img,
+			struct err *e)
+{
+	struct output *out = arg, *s = *find_sibling(out, name);
+	struct img_open_args args = { .format = format, .flags = flags };
+	struct img *file;
+	int rc;
+
+	if (!s && !out->others)
+		return fail(e, EPERM, "'%s' is named by '%s', and no other "
+			    "file may be opened here", name, referrer);
+	if (!s)
+		return out->others->open(out->others->arg, referrer, name,
+					 format, flags, self, img, e);
+	rc = output_layer(s, flags, &file, e);
+	if (rc)
+		return rc;
+	rc = img_stack(file, &args, img, e);
+	if (rc)
+		img_close(file, NULL);
+	return rc;
+}
+
+struct img_resolver output_resolver(struct output *out,
+				    const struct img_resolver *others)
+{
+	out->others = others;
+	return (struct img_resolver){
+		.open = open_sibling, .create = create_sibling, .arg = out,
+	};
+}
+
 /* Give a file that is complete its name, over whatever has it by now. */
 static int publish(struct output *out, struct err *e)
 {
@@ -345,7 +444,7 @@ static int publish(struct output *out, struct err *e)
 	return 0;
 }
 
-int output_commit(struct output *out, struct err *e)
+static int flush_and_publish(struct output *out, struct err *e)
 {
 	int rc = 0;
 
@@ -353,6 +452,24 @@ int output_commit(struct output *out, struct err *e)
 		rc = fail_rc(e, -errno, "'%s': cannot flush", out->path);
 	if (!rc)
 		rc = publish(out, e);
+	out->is_new = !rc && out->dir >= 0;
+	return rc;
+}
+
+/* The file that names the others comes last. */
+static int publish_all(struct output *out, struct err *e)
+{
+	int rc = 0;
+
+	for (struct output *s = out->siblings; s && !rc; s = s->next)
+		rc = flush_and_publish(s, e);
+	return rc ? rc : flush_and_publish(out, e);
+}
+
+int output_commit(struct output *out, struct err *e)
+{
+	int rc = publish_all(out, e);
+
 	if (rc) {
 		output_abort(out);
 		return rc;
@@ -369,7 +486,15 @@ void output_abort(struct output *out)
 {
 	if (!out)
 		return;
-	if (out->kind == OUTPUT_PARTIAL)
+	while (out->siblings) {
+		struct output *s = out->siblings;
+
+		out->siblings = s->next;
+		output_abort(s);
+	}
+	if (out->is_new)
+		unlinkat(out->dir, base_name(out->path), 0);
+	else if (out->kind == OUTPUT_PARTIAL)
 		unlinkat(out->dir, out->temp, 0);
 	/* Rather nothing than half an image.  If even this fails, there is
 	 * nobody to tell: the caller reports the failure that led here.

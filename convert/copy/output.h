@@ -19,6 +19,10 @@
  *	output_commit(out, e)			or output_abort(out)
  *
  * One thread at a time.
+ *
+ * An image may consist of several files.  output_resolver() lets the format
+ * make the others: same rules, names only in the same folder.  They get their
+ * names before the file itself does.
  */
 #ifndef CONVERT_OUTPUT_H
 #define CONVERT_OUTPUT_H
@@ -52,6 +56,13 @@ int output_space(const struct output *out, uint64_t needed, struct err *e);
  */
 int output_layer(struct output *out, unsigned flags, struct img **file,
 		 struct err *e);
+
+/* A resolver that makes siblings of the output, and opens them as long as they
+ * have no names; all else is left to `others`, which has to outlive it, as does
+ * `out`.
+ */
+struct img_resolver output_resolver(struct output *out,
+				    const struct img_resolver *others);
 
 /* From here on the old content is gone. */
 int output_begin(struct output *out, struct err *e);

@@ -270,6 +270,9 @@ int vmdk_create(struct img *below, const struct img_create_args *args,
 	struct vmdk_new n;
 	int rc = vmdk_new_parse(args, &n, e);
 
+	if (!rc && !n.stream && below->drv->flags & DRV_APPENDS)
+		rc = fail(e, ESPIPE, "a %s disk cannot be written in one pass",
+			  n.create_type);
 	if (!rc && n.backing)
 		rc = ask_parent(below, args, n.backing, &d.parent_cid, e);
 	if (!rc)

@@ -236,7 +236,7 @@ static int check_backing(struct img *img, struct err *e)
 const struct img_driver img_vmdk_driver = {
 	.name = "vmdk",
 	.state_size = sizeof(struct vmdk),
-	.flags = DRV_PARALLEL | DRV_FORMAT,
+	.flags = DRV_PARALLEL | DRV_FORMAT | DRV_ONE_PASS,
 	.probe = probe,
 	.open = vmdk_open,
 	.close = vmdk_close,

@@ -156,7 +156,7 @@ static const char *conflict(const struct cli *cli, const struct convert *c)
 		return "Cannot use copy offloading in salvaging mode";
 	if (c->target_is_zero && !c->skip_create)
 		return "--target-is-zero requires use of -n flag";
-	if (c->level && !c->compress)
+	if (c->level && !c->compress && c->skip_create)
 		return "--level has an effect only with -c";
 	if (c->source.snapshot && c->n_names > 1)
 		return "No support for concatenating multiple snapshot";
@@ -210,6 +210,7 @@ static int parse(struct cli *cli, struct convert *c, int argc, char **argv)
 		{ "progress", required_argument, NULL, CLI_PROGRESS },
 		{ 0 },
 	};
+	struct err e = { "" };
 	const char *why;
 	int opt, rc;
 
@@ -231,6 +232,8 @@ static int parse(struct cli *cli, struct convert *c, int argc, char **argv)
 		return cli_bad(cli, "Must specify image file name");
 	c->out.path = argv[argc - 1];
 	c->source.opts = cli->image_opts;
+	if (!c->skip_create && new_image_take_stdout(cli, &c->out, &e))
+		return cli_bad(cli, "%s", e.text);
 	if (cli->quiet && c->progress == PROGRESS_HUMAN)
 		c->progress = PROGRESS_NONE;
 	return check_caches(cli, c);

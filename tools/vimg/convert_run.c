@@ -56,13 +56,18 @@ static int open_sources(struct job *job)
 /* Can an image of this format hold compressed data?  A small one in memory
  * tells, before anything on disk is touched.
  */
-static bool can_compress(const char *format)
+static bool can_compress(const struct new_image *out, bool *only)
 {
-	struct img_create_args create = { .format = format, .size = 1u << 20 };
+	const char *format = out->format;
+	struct img_create_args create = {
+		.format = format, .size = 1u << 20,
+		.options = out->options.kv, .n_options = out->options.n,
+	};
 	struct img_open_args open = { .format = format, .flags = IMG_WRITE };
 	struct img *mem, *img;
 	bool yes;
 
+	*only = false;
 	if (img_memory(0, &mem, NULL))
 		return false;
 	if (img_create(mem, &create, NULL) ||
@@ -71,6 +76,7 @@ static bool can_compress(const char *format)
 		return false;
 	}
 	yes = img_compress_unit(img) != 0;
+	*only = img_compress_only(img);
 	img_close(img, NULL);
 	return yes;
 }
@@ -174,6 +180,8 @@ static int check_space(struct job *job)
 	bool sure = args.no_sparse && !args.compress;
 	int rc;
 
+	if (job->c->out.to_stdout)
+		return 0;
 	if (!sure && copy_data_bytes(&args, &needed, NULL))
 		return 0;
 	if (output_is_device(job->c->out.output) &&
@@ -221,10 +229,31 @@ static int write_new(struct job *job)
 	if (!rc)
 		rc = new_image_stack(job->cli, out, &dst, &job->e);
 	if (!rc)
-		rc = copy(job, dst, output_is_zero(out->output));
+		rc = copy(job, dst, out->to_stdout ||
+			  output_is_zero(out->output));
+	if (rc)
+		img_spoil(dst);
 	one = img_close(dst, rc ? NULL : &job->e);
 	rc = verify_end(job->cli, &verify, rc ? rc : one, &job->e);
 	return new_image_end(out, rc, &job->e);
+}
+
+static int check_compression(struct job *job)
+{
+	struct convert *c = job->c;
+	bool only, can;
+
+	if (!c->compress && !c->level && strcmp(c->out.format, "vmdk"))
+		return 0;
+	can = can_compress(&c->out, &only);
+	if (c->compress && !can)
+		return fail(&job->e, ENOTSUP, "Compression not supported for "
+			    "this file format");
+	if (c->level && !c->compress && !only)
+		return fail(&job->e, EINVAL, "--level has an effect only with "
+			    "-c");
+	c->compress |= only;
+	return 0;
 }
 
 /* The new image: everything that can be wrong is found before it is made. */
@@ -250,9 +279,8 @@ static int to_new(struct job *job)
 	if (!rc && out->backing && !out->backing_format)
 		rc = fail(e, EINVAL, "Use of backing file requires explicit "
 			  "backing format");
-	if (!rc && job->c->compress && !can_compress(out->format))
-		rc = fail(e, ENOTSUP, "Compression not supported for this file "
-			  "format");
+	if (!rc)
+		rc = check_compression(job);
 	if (cli->dropin)
 		out->has_size = false;	/* qemu-img does not look at it */
 	if (!rc && out->has_size && out->size < job->total)

@@ -123,6 +123,15 @@ static int open_source(struct cli *cli, const struct create *a,
 	return rc;
 }
 
+/* Closing writes what an empty image ends with. */
+static int finish_stream(struct cli *cli, struct new_image *n, struct err *e)
+{
+	struct img *img;
+	int rc = new_image_stack(cli, n, &img, e);
+
+	return rc ? rc : img_close(img, e);
+}
+
 static int write_image(struct cli *cli, struct create *a, struct err *e)
 {
 	struct new_image *n = &a->new;
@@ -138,8 +147,12 @@ static int write_image(struct cli *cli, struct create *a, struct err *e)
 	n->sources = &backing;
 	n->n_sources = backing ? 1 : 0;
 	rc = new_image_open(n, e);
-	if (!rc)
-		rc = new_image_end(n, new_image_write(cli, n, e), e);
+	if (!rc) {
+		rc = new_image_write(cli, n, e);
+		if (!rc && n->to_stdout)
+			rc = finish_stream(cli, n, e);
+		rc = new_image_end(n, rc, e);
+	}
 	img_close(backing, NULL);
 	return rc;
 }
@@ -170,6 +183,9 @@ static int create(struct cli *cli, struct create *a)
 		return cli_finish(cli, 0);
 	}
 	rc = check(cli, a, &e);
+	if (rc)
+		return report(cli, a, &e);
+	rc = new_image_take_stdout(cli, &a->new, &e);
 	if (rc)
 		return report(cli, a, &e);
 	new_image_announce(cli, &a->new);

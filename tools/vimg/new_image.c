@@ -278,6 +278,29 @@ static int check_data_file(const struct new_image *n, const char *name,
 	return rc;
 }
 
+int new_image_take_stdout(struct cli *cli, struct new_image *n, struct err *e)
+{
+	if (cli->dropin || strcmp(n->path, "-"))
+		return 0;
+	if (isatty(STDOUT_FILENO))
+		return fail(e, EINVAL, "an image cannot be written to a "
+			    "terminal; './-' is a file of this name");
+	n->stream = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (n->stream < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		return fail_rc(e, -errno, "Could not use standard output");
+	n->to_stdout = true;
+	return 0;
+}
+
+static int open_stream(struct new_image *n, struct err *e)
+{
+	int rc = img_stream_fd(n->stream, "standard output", &n->file, e);
+
+	if (!rc)
+		n->stream = -1;
+	return rc;
+}
+
 int new_image_open(struct new_image *n, struct err *e)
 {
 	struct output_args args = {
@@ -286,8 +309,11 @@ int new_image_open(struct new_image *n, struct err *e)
 	};
 	const char *data_file = options_get(&n->options, "data_file");
 	char *name;
-	int rc = image_file_name(n->path, &name, e);
+	int rc;
 
+	if (n->to_stdout)
+		return 0;
+	rc = image_file_name(n->path, &name, e);
 	if (!rc && data_file) {
 		rc = check_data_file(n, data_file, e);
 		if (rc)
@@ -334,7 +360,7 @@ static int fill_first_block(struct new_image *n, struct err *e)
 	size_t len = n->size < sizeof(zeroes) ? 512 : sizeof(zeroes);
 	int rc;
 
-	if (!n->size || output_is_device(n->output))
+	if (!n->size || n->to_stdout || output_is_device(n->output))
 		return 0;
 	rc = img_write(n->file, zeroes, (size_t)min_u64(len, n->size), 0);
 	return rc ? fail_rc(e, rc, "cannot write %s", n->path) : 0;
@@ -353,13 +379,23 @@ int new_image_write(struct cli *cli, struct new_image *n, struct err *e)
 
 	cli_consent(cli, n->backing);
 	cli_consent(cli, data_file);
-	rc = output_layer(n->output, n->flags, &n->file, e);
-	if (!rc)
-		rc = output_begin(n->output, e);
+	if (n->to_stdout) {
+		rc = open_stream(n, e);
+	} else {
+		n->siblings = output_resolver(n->output, &cli->resolver);
+		args.resolver = &n->siblings;
+		rc = output_layer(n->output, n->flags, &n->file, e);
+		if (!rc)
+			rc = output_begin(n->output, e);
+	}
 	if (!rc && data_file)
 		rc = make_data_file(n, data_file, e);
 	if (!rc)
 		rc = img_create(n->file, &args, e);
+	if (rc == -ESPIPE && n->to_stdout)
+		rc = fail(e, ESPIPE, "an image of this kind cannot be written "
+			  "in one pass; raw can, and vmdk with -o "
+			  "subformat=streamOptimized");
 	if (!rc && cli->dropin && !strcmp(n->format, "raw"))
 		rc = fill_first_block(n, e);
 	return rc;
@@ -370,7 +406,7 @@ int new_image_stack(struct cli *cli, struct new_image *n, struct img **img,
 {
 	struct img_open_args args = {
 		.format = n->format, .flags = n->flags | IMG_WRITE,
-		.resolver = &cli->resolver,
+		.resolver = n->to_stdout ? &cli->resolver : &n->siblings,
 	};
 	int rc;
 
@@ -387,13 +423,19 @@ int new_image_end(struct new_image *n, int failed, struct err *e)
 	int rc = failed, one;
 
 	if (n->file) {
+		if (failed)
+			img_spoil(n->file);
 		one = img_close(n->file, rc ? NULL : e);
 		rc = rc ? rc : one;
 		n->file = NULL;
 	}
+	if (n->to_stdout && n->stream >= 0) {
+		close(n->stream);
+		n->stream = -1;
+	}
 	if (rc)
 		output_abort(n->output);
-	else
+	else if (!n->to_stdout)
 		rc = output_commit(n->output, e);
 	n->output = NULL;
 	if (rc && n->made_data_file)

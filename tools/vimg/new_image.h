@@ -28,7 +28,10 @@ struct new_image {
 	struct img *const *sources;	/* it must not be one of them */
 	size_t n_sources;
 
-	struct output *output;
+	bool to_stdout;			/* `stream` is standard output */
+	int stream;			/* -1 when a layer owns it */
+	struct output *output;		/* NULL with to_stdout */
+	struct img_resolver siblings;	/* what `output` offers */
 	struct img *file;		/* until an image is stacked on it */
 	char *made_data_file;		/* to remove on failure */
 };
@@ -52,6 +55,11 @@ int new_image_backing(struct cli *cli, struct new_image *n, bool unsafe,
 char *new_image_backing_path(const struct new_image *n);
 
 void new_image_announce(const struct cli *cli, const struct new_image *n);
+
+/* With "-" for a path the image goes to standard output, and everything that is
+ * printed from here on to standard error.  Call it before anything is.
+ */
+int new_image_take_stdout(struct cli *cli, struct new_image *n, struct err *e);
 
 /* output_open(): nothing is changed yet. */
 int new_image_open(struct new_image *n, struct err *e);
