@@ -156,7 +156,9 @@ static const char *conflict(const struct cli *cli, const struct convert *c)
 		return "Cannot use copy offloading in salvaging mode";
 	if (c->target_is_zero && !c->skip_create)
 		return "--target-is-zero requires use of -n flag";
-	if (c->level && !c->compress && c->skip_create)
+	/* Some disks of VMware compress anyway. */
+	if (c->level && !c->compress &&
+	    (c->skip_create || !c->out.format || strcmp(c->out.format, "vmdk")))
 		return "--level has an effect only with -c";
 	if (c->source.snapshot && c->n_names > 1)
 		return "No support for concatenating multiple snapshot";
