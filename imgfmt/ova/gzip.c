@@ -15,6 +15,8 @@
 #include "gzip_stream.h"
 #include "imgfmt/driver.h"
 
+#define FIRST_SPACING (UINT64_C(1) << 20)	/* of points, bytes */
+
 struct block {
 	uint64_t number;	/* offset / GZIP_BLOCK */
 	uint64_t used;		/* when, for choosing the oldest */
@@ -236,7 +238,7 @@ int img_gzip(struct img *below, struct img **out, struct err *e)
 		return rc;
 	g = img->state;
 	g->img = img;
-	rc = gzip_index_build(&g->index, below, e);
+	rc = gzip_index_build(&g->index, below, FIRST_SPACING, e);
 	if (rc) {
 		img_layer_free(img);
 		return rc;

@@ -13,16 +13,16 @@
 #include <string.h>
 
 #include "imgfmt/base/buf.h"
+#include "imgfmt/driver.h"
 
 #define IN_LEN (64u << 10)
 #define TRAILER 8u		/* of a member: CRC and length */
-#define FIRST_SPACING (UINT64_C(1) << 20)
 #define GZIP_BITS 31		/* zlib: with header and trailer */
 #define RAW_BITS (-15)		/* zlib: neither */
 
 int gzip_stream_init(struct gzip_stream *s, struct img *below)
 {
-	*s = (struct gzip_stream){ .below = below, .end = img_size(below) };
+	*s = (struct gzip_stream){ .below = below, .end = img_length(below) };
 	s->buf = malloc(IN_LEN);
 	if (!s->buf || inflateInit2(&s->z, GZIP_BITS) != Z_OK) {
 		free(s->buf);
@@ -230,13 +230,14 @@ static int explain(const struct gzip_stream *s, const char *name, int rc,
 	return fail_rc(e, rc, "%s: reading gzip data", name);
 }
 
-int gzip_index_build(struct gzip_index *x, struct img *below, struct err *e)
+int gzip_index_build(struct gzip_index *x, struct img *below, uint64_t spacing,
+		     struct err *e)
 {
 	uint8_t *ring = calloc(1, GZIP_WINDOW);
 	struct gzip_stream s;
 	int rc;
 
-	*x = (struct gzip_index){ .n = 1, .spacing = FIRST_SPACING };
+	*x = (struct gzip_index){ .n = 1, .spacing = spacing };
 	x->points[0].member = true;
 	rc = gzip_stream_init(&s, below);
 	if (!rc)

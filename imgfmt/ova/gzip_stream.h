@@ -46,7 +46,9 @@ int gzip_stream_start(struct gzip_stream *s, const struct gzip_point *p);
  */
 int gzip_stream_read(struct gzip_stream *s, void *buf, size_t len, size_t *got);
 
-int gzip_index_build(struct gzip_index *x, struct img *below, struct err *e);
+/* `spacing` is where to begin, bytes. */
+int gzip_index_build(struct gzip_index *x, struct img *below, uint64_t spacing,
+		     struct err *e);
 void gzip_index_free(struct gzip_index *x);
 /* The last point at or before `out`. */
 const struct gzip_point *gzip_index_find(const struct gzip_index *x,

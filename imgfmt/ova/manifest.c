@@ -84,7 +84,8 @@ static bool split(const char *line, size_t len, struct parts *p)
 	trim(&p->hex, &p->hex_len);
 	p->name = open + 1;
 	p->name_len = (size_t)(eq - p->name);
-	trim(&p->name, &p->name_len);
+	while (p->name_len && is_space(p->name[p->name_len - 1]))
+		p->name_len--;
 	if (!p->name_len)
 		return false;
 	close = p->name + p->name_len - 1;

@@ -21,6 +21,7 @@
 
 #include "imgfmt/base/buf.h"
 #include "imgfmt/base/bytes.h"
+#include "imgfmt/driver.h"
 
 #define ULL(n) ((unsigned long long)(n))
 
@@ -369,7 +370,7 @@ static int sort(struct scan *s)
 
 int tar_scan(struct img *in, struct tar *out, struct err *e)
 {
-	struct scan s = { .in = in, .t = out, .end = img_size(in), .e = e };
+	struct scan s = { .in = in, .t = out, .end = img_length(in), .e = e };
 	int rc;
 
 	*out = (struct tar){ 0 };
