@@ -10,7 +10,8 @@
  *      refcount that is too high costs room, not data.  If that is not possible,
  *      or clusters in use count as free, so that somebody may have lost data
  *      already, all refcount structures are made anew behind the end of the file
- *      and the header is switched to them with one write (repair_rebuild.c).
+ *      and the header is switched to them with one write (repair_rebuild.c).  In
+ *      the second case it goes on in place if there is no room for that.
  *   3. A new snapshot table, in clusters that step 2 has given a refcount, and
  *      one write of the header.
  *      Data that shares a cluster with metadata moves to others, flushed
@@ -70,19 +71,22 @@ int check_mark_clean(struct qcheck *c, struct err *e)
 
 /* Refcounts in place. */
 
+/* Must refcounts be rebuilt?  `arg`, if any: a bool, or had they better be? */
 static int need_rebuild(struct qcheck *c, void *arg)
 {
 	struct window *w = &c->w;
+	bool *better = arg;
 
-	(void)arg;
 	for (uint64_t i = 0; i < w->n && !c->rebuild; i++) {
 		uint64_t index = (w->first + i) >> c->h.refblock_bits;
 
 		if (w->disk[i] == DISK_ERROR ||
 		    (w->refs[i] && !w->disk[i] &&
-		     (!(w->kinds[i] & KIND_NEW) || index >= c->n_reftable ||
-		      !c->reftable[index])))
+		     (index >= c->n_reftable || !c->reftable[index])))
 			c->rebuild = true;
+		if (better && w->refs[i] && !w->disk[i] &&
+		    !(w->kinds[i] & KIND_NEW))
+			*better = true;
 	}
 	return 0;
 }
@@ -186,17 +190,26 @@ static int fix_refcounts(struct qcheck *c, bool raise, struct err *e)
 
 static int raise_refcounts(struct qcheck *c, struct err *e)
 {
-	int rc = check_pass(c, need_rebuild, NULL, e);
+	bool better = false, must;
+	int rc = check_pass(c, need_rebuild, &better, e);
 
 	if (rc)
 		return rc;
-	if (c->rebuild) {
-		rc = check_rebuild(c, e);
-		if (!rc)
-			rc = check_load(c, e);
-		return rc ? rc : check_announce(c, false, e);
+	must = c->rebuild;
+	if (must || better) {
+		uint64_t room_for = c->room_for;
+		int rc2 = check_rebuild(c, must ? e : NULL);
+
+		if (rc2 && must)
+			return rc2;
+		/* A device may have no room behind its end. */
+		if (rc2)
+			c->room_for = room_for;
+		rc = check_load(c, e);
+		if (!rc2)
+			return rc ? rc : check_announce(c, false, e);
 	}
-	if (c->wrong_refcounts)
+	if (!rc && c->wrong_refcounts)
 		rc = check_announce(c, true, e);
 	return rc ? rc : fix_refcounts(c, true, e);
 }

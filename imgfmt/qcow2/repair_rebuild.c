@@ -155,7 +155,6 @@ static int build(struct qcheck *c, struct rebuild *r, struct err *e)
 		rc = check_pass(c, write_blocks, r, e);
 	if (!rc)
 		rc = switch_header(c, r, e);
-	c->own_n = 0;
 	return rc;
 }
 
@@ -179,6 +178,7 @@ int check_rebuild(struct qcheck *c, struct err *e)
 		rc = place(c, &r, e);
 	if (!rc)
 		rc = build(c, &r, e);
+	c->own_n = 0;
 	free(r.used);
 	free(r.table);
 	return rc ? fail_prefix(e, rc, "Could not rebuild refcounts") : 0;
