@@ -158,6 +158,9 @@ void img_locate(struct img *in, uint64_t offset, struct img_extent *ext);
 /* For drivers: a layer's length as it is now; a file below a format grows. */
 uint64_t img_length(struct img *img);
 
+/* img_probe(), but what cannot be read is not raw: -errno. */
+int img_probe_format(struct img *below, const char **format);
+
 /* A read-only layer that shows `to` without owning it; `to` must outlive it. */
 int img_borrow(struct img *to, struct img **out, struct err *e);
 

@@ -42,8 +42,7 @@ const struct img_option *img_create_options(const char *format)
 	return drv ? drv->options : NULL;
 }
 
-/* What cannot be read is not raw: -errno. */
-static int probe(struct img *below, const char **format)
+int img_probe_format(struct img *below, const char **format)
 {
 	uint8_t head[2048] = { 0 };
 	uint64_t size = img_length(below);
@@ -70,7 +69,7 @@ const char *img_probe(struct img *below)
 {
 	const char *format;
 
-	probe(below, &format);
+	img_probe_format(below, &format);
 	return format;
 }
 
@@ -83,7 +82,7 @@ static int stack_one(struct img *below, const struct img_open_args *args,
 	struct img *img;
 	int rc;
 
-	rc = format ? 0 : probe(below, &format);
+	rc = format ? 0 : img_probe_format(below, &format);
 	if (rc)
 		return fail_rc(e, rc, "Could not read the beginning of '%s'",
 			       below->name);

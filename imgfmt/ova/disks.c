@@ -107,10 +107,10 @@ static int looks_like_disk(struct ova *s, const struct tar_member *m,
 	rc = open_member(s, m, &img, e);
 	if (rc)
 		return rc;
-	format = img_probe(img);
+	rc = img_probe_format(img, &format);
 	*yes = strcmp(format, "raw") && strcmp(format, s->img->drv->name);
 	img_close(img, NULL);
-	return 0;
+	return rc ? fail_rc(e, rc, "Could not read %s", s->img->name) : 0;
 }
 
 static void free_disk(struct ova_disk *d)
@@ -274,16 +274,19 @@ static int open_pieces(struct ova *s, const struct ova_disk *d,
 /* What the name says counts where content could lie: a raw disk's first bytes
  * are the guest's.
  */
-static const char *format_of(const struct ova_disk *d, struct img *content)
+static int format_of(const struct ova_disk *d, struct img *content,
+		     const char **format)
 {
 	static const char *const vmdk[] = { "vmdk" }, *const raw[] = { "raw" };
 	size_t len = strlen(d->name);
 
+	*format = "vmdk";
 	if (ext_among(d->name, len, vmdk, 1))
-		return "vmdk";
+		return 0;
+	*format = "raw";
 	if (ext_among(d->name, len, raw, 1))
-		return "raw";
-	return img_probe(content);
+		return 0;
+	return img_probe_format(content, format);
 }
 
 static int inflate_if(struct ova *s, struct img **img, struct err *e)
@@ -314,8 +317,10 @@ int ova_open_disk(struct ova *s, unsigned flags, struct err *e)
 	rc = inflate_if(s, &img, e);
 	if (rc)
 		goto fail;
-	args.format = format_of(s->chosen, img);
-	if (!strcmp(args.format, s->img->drv->name))
+	rc = format_of(s->chosen, img, &args.format);
+	if (rc)
+		fail_rc(e, rc, "Could not read %s", img_name(img));
+	else if (!strcmp(args.format, s->img->drv->name))
 		rc = fail(e, ENOTSUP, "%s is a package itself",
 			  img_name(img));
 	else
