@@ -8,6 +8,7 @@
 
 #include "imgfmt/base/buf.h"
 #include "imgfmt/drivers.h"
+#include "check.h"
 #include "create.h"
 #include "state.h"
 #include "stream_write.h"
@@ -253,6 +254,7 @@ const struct img_driver img_vmdk_driver = {
 	.compress = vmdk_compress,
 	.write_compressed = vmdk_write_compressed,
 	.create = vmdk_create,
+	.check = vmdk_check,
 	.info = vmdk_info,
 	.host_usage = vmdk_host_usage,
 };

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* check.c - do directories, tables, header and descriptor make sense together?
+ *
+ * The first directory counts: a second one that differs is wrong.  Which sectors
+ * are in use is kept for a part of the file at a time, so that memory is bounded.
+ */
+#include "check.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "imgfmt/base/buf.h"
+
+#define ULL(n) ((unsigned long long)(n))
+#define MAP_SECTORS (1ull << 28)	/* 128 GiB of file: 32 MiB */
+
+void vcheck_found(struct vcheck *c, bool fixed, const char *fmt, ...)
+{
+	char text[200], line[280];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	c->out->corruptions++;
+	if (fixed)
+		c->out->corruptions_fixed++;
+	else
+		c->left++;
+	snprintf(line, sizeof(line), "%s %s", fixed ? "Repairing" : "ERROR",
+		 text);
+	if (c->out->report)
+		c->out->report(c->out->arg, line);
+}
+
+/* An entry whose grain cannot be there. */
+static void bad_entry(struct vcheck *c, uint64_t rel, uint64_t host,
+		      const char *why)
+{
+	vcheck_found(c, vcheck_drop_entry(c, rel),
+		     "grain at offset 0x%llx: host offset 0x%llx %s",
+		     ULL(c->x->start + rel), ULL(host), why);
+}
+
+/* The marker in front of a compressed grain says whose it is. */
+static bool marker_ok(struct vcheck *c, uint64_t rel, uint64_t host)
+{
+	uint8_t m[VMDK_MARKER_LEN];
+
+	if (!c->x->t.markers)
+		return true;
+	return !img_read(c->x->file, m, sizeof(m), host) &&
+	       get_le64(m) == rel / VMDK_SECTOR &&
+	       in_range(host, VMDK_MARKER_LEN +
+			(uint64_t)get_le32(m + VMDK_MARKER_SIZE),
+			img_length(c->x->file));
+}
+
+static void count_grain(struct vcheck *c, uint64_t host, bool compressed)
+{
+	uint32_t grain = c->x->t.grain;
+
+	c->out->allocated_clusters++;
+	if (compressed)
+		c->out->compressed_clusters++;
+	else if (c->last && host != c->last + grain)
+		c->out->fragmented_clusters++;
+	c->last = host;
+	c->used += grain;
+	c->used_end = max_u64(c->used_end, host + grain);
+}
+
+static void check_entry(struct vcheck *c, uint64_t table, uint32_t i,
+			uint64_t rel)
+{
+	uint64_t overhead = c->x->t.h.overhead * VMDK_SECTOR, host;
+	enum vmdk_kind kind;
+	int rc = vmdk_entry_at(c->s, c->x, table, i, rel, &kind, &host);
+
+	if (rc == -EUCLEAN)
+		bad_entry(c, rel, host, "is not inside the file");
+	else if (rc)
+		c->out->check_errors++;
+	else if (host && c->x->t.kind == VMDK_HOSTED && host < overhead)
+		bad_entry(c, rel, host, "is not behind the metadata");
+	else if (kind == VMDK_KIND_COMPRESSED && !marker_ok(c, rel, host))
+		bad_entry(c, rel, host, "holds another grain");
+	else if (host)
+		count_grain(c, host, kind == VMDK_KIND_COMPRESSED);
+}
+
+/* Does the second copy say the same as the first? */
+static void compare_tables(struct vcheck *c, uint64_t i, uint64_t table,
+			   uint64_t second)
+{
+	uint32_t len = c->x->t.n_gtes * 4;
+	struct vmdk_unit *u;
+	uint8_t *copy = array_alloc(len, 1);
+	int rc = copy ? img_read(c->x->file, copy, len, second) : -ENOMEM;
+
+	if (!rc)
+		rc = vmdk_cache_get(c->s, c->x, table, len, &u);
+	if (rc)
+		c->out->check_errors++;
+	else if (memcmp(copy, u->data, len))
+		vcheck_found(c, vcheck_rewrite_second(c, i * c->x->t.gt_covers),
+			     "the second copy of grain table %llu differs",
+			     ULL(i));
+	free(copy);
+}
+
+/* Where both directories have table `i`; 0: there is none. */
+static uint64_t find_tables(struct vcheck *c, uint64_t i)
+{
+	struct vmdk_extent *x = c->x;
+	uint64_t one = 0, two = 0;
+	int rc = vmdk_table_at(c->s, x, x->t.gd, i, &one);
+	int rc2 = x->t.rgd ? vmdk_table_at(c->s, x, x->t.rgd, i, &two) : 0;
+	uint64_t gt_len = (uint64_t)x->t.n_gtes * x->t.entry_size;
+	bool bad = rc || (!one && two && !rc2);
+	bool bad2 = x->t.rgd && (rc2 || (!two && one && !rc));
+
+	if ((rc && rc != -EUCLEAN) || (rc2 && rc2 != -EUCLEAN)) {
+		c->out->check_errors++;
+		return 0;
+	}
+	c->used_end = max_u64(c->used_end, one ? one + gt_len : 0);
+	c->used_end = max_u64(c->used_end, two ? two + gt_len : 0);
+	if (!bad && !bad2) {
+		if (one && two)
+			compare_tables(c, i, one, two);
+		return one;
+	}
+	if (bad && (bad2 || !two)) {
+		vcheck_found(c, false, "grain table %llu is not inside the "
+			     "file, in any directory", ULL(i));
+		return 0;
+	}
+	vcheck_found(c, vcheck_restore_table(c, bad ? x->t.gd : x->t.rgd, i,
+					     bad ? two : one),
+		     "the %s directory has lost grain table %llu",
+		     bad ? "first" : "second", ULL(i));
+	return bad ? two : one;
+}
+
+static void walk_tables(struct vcheck *c)
+{
+	const struct vmdk_tables *t = &c->x->t;
+	uint64_t overhead = t->h.overhead * VMDK_SECTOR;
+	uint64_t gt_len = round_up((uint64_t)t->n_gtes * t->entry_size,
+				   VMDK_SECTOR);
+
+	for (uint64_t i = 0; i < t->n_gdes; i++) {
+		uint64_t table = find_tables(c, i);
+
+		if (!table)
+			continue;
+		if (table >= overhead)
+			c->used += gt_len * (t->rgd ? 2 : 1);
+		for (uint32_t k = 0; k < t->n_gtes; k++) {
+			uint64_t rel = i * t->gt_covers + (uint64_t)k * t->grain;
+
+			if (rel >= t->capacity)
+				break;
+			check_entry(c, table, k, rel);
+		}
+	}
+}
+
+/* Mark sectors; true if one of them was marked. */
+static bool mark(struct vcheck *c, uint64_t host, uint64_t len)
+{
+	uint64_t from = host / VMDK_SECTOR;
+	uint64_t to = div_round_up(host + len, VMDK_SECTOR);
+	bool any = false;
+
+	from = max_u64(from, c->first);
+	to = min_u64(to, c->first + c->n);
+	for (uint64_t k = from; k < to; k++) {
+		uint8_t *p = &c->map[(k - c->first) / 8];
+		uint8_t bit = (uint8_t)(1u << (k % 8));
+
+		any |= *p & bit;
+		*p |= bit;
+	}
+	return any;
+}
+
+static void mark_table(struct vcheck *c, uint64_t i, uint64_t table)
+{
+	const struct vmdk_tables *t = &c->x->t;
+	uint64_t host;
+	enum vmdk_kind kind;
+
+	if (mark(c, table, (uint64_t)t->n_gtes * t->entry_size))
+		vcheck_found(c, false, "grain table %llu lies where something "
+			     "else does", ULL(i));
+	for (uint32_t k = 0; k < t->n_gtes; k++) {
+		uint64_t rel = i * t->gt_covers + (uint64_t)k * t->grain;
+
+		if (rel >= t->capacity)
+			break;
+		if (vmdk_entry_at(c->s, c->x, table, k, rel, &kind, &host) ||
+		    !host)
+			continue;
+		if (mark(c, host, t->compressed ? VMDK_SECTOR : t->grain))
+			vcheck_found(c, vcheck_copy_grain(c, rel, host),
+				     "grain at offset 0x%llx: host offset "
+				     "0x%llx is used twice",
+				     ULL(c->x->start + rel), ULL(host));
+	}
+}
+
+/* What is used twice? */
+static void find_overlaps(struct vcheck *c)
+{
+	const struct vmdk_tables *t = &c->x->t;
+	uint64_t total = div_round_up(img_length(c->x->file), VMDK_SECTOR);
+
+	c->map = array_alloc(min_u64(total, MAP_SECTORS) / 8 + 1, 1);
+	if (!c->map) {
+		c->out->check_errors++;
+		return;
+	}
+	for (c->first = 0; c->first < total; c->first += MAP_SECTORS) {
+		c->n = min_u64(MAP_SECTORS, total - c->first);
+		memset(c->map, 0, (size_t)(c->n / 8 + 1));
+		for (uint64_t i = 0; i < t->n_gdes; i++) {
+			uint64_t table;
+
+			if (!vmdk_table_at(c->s, c->x, t->gd, i, &table) &&
+			    table)
+				mark_table(c, i, table);
+		}
+	}
+	free(c->map);
+	c->map = NULL;
+}
+
+/* Grains that nothing points to any more. */
+static void count_leaks(struct vcheck *c)
+{
+	const struct vmdk_tables *t = &c->x->t;
+	uint64_t end = img_length(c->x->file), start, n;
+
+	start = t->h.overhead * VMDK_SECTOR;
+	if (t->gd >= start)
+		c->used += 2 * round_up(t->n_gdes * 4, VMDK_SECTOR);
+	if (end < start || end - start < c->used)
+		return;
+	n = (end - start - c->used) / t->grain;
+	if (!n)
+		return;
+	c->out->leaks += n;
+	if (vcheck_cut_tail(c)) {
+		uint64_t now = img_length(c->x->file);
+
+		c->out->leaks_fixed += min_u64(n, div_round_up(end - now,
+							       t->grain));
+	}
+}
+
+static void check_header(struct vcheck *c)
+{
+	struct vmdk_extent *x = c->x;
+	const struct vmdk_tables *t = &x->t;
+
+	if (t->kind == VMDK_HOSTED && t->h.flags & VMDK_FLAG_RGD && !t->rgd &&
+	    !t->compressed && t->n_gdes)
+		vcheck_found(c, vcheck_only_one_directory(c), "one of the "
+			     "grain directories is not inside the file");
+	if (x->line && x->line->sectors * VMDK_SECTOR != t->capacity &&
+	    t->capacity - x->len >= t->grain)
+		vcheck_found(c, false, "the extent has %llu sectors, and the "
+			     "descriptor says %llu",
+			     ULL(t->capacity / VMDK_SECTOR),
+			     ULL(x->line->sectors));
+}
+
+/* It is closed when nothing else is wrong. */
+static int check_unclean(struct vcheck *c)
+{
+	struct vmdk_extent *x = c->x;
+	bool fix = c->out->fix_errors && !c->left && !c->out->check_errors;
+	int rc = 0;
+
+	if (!x->t.h.unclean || x->t.kind != VMDK_HOSTED)
+		return 0;
+	if (fix)
+		rc = vmdk_put_unclean(x, false);
+	if (fix && !rc) {
+		vmdk_touch(x);
+		x->t.h.unclean = false;
+	}
+	vcheck_found(c, fix && !rc, "it was not shut down cleanly");
+	return rc;
+}
+
+static int check_extent(struct vcheck *c)
+{
+	struct vmdk_extent *x = c->x;
+	uint64_t grains = div_round_up(x->t.capacity, x->t.grain);
+	int rc;
+
+	c->used = 0;
+	c->last = 0;
+	c->used_end = max_u64(x->t.h.overhead * VMDK_SECTOR,
+			      max_u64(x->t.gd, x->t.rgd) + x->t.n_gdes *
+			      x->t.entry_size);
+	c->out->has_cluster_counts = true;
+	c->out->total_clusters += grains;
+	pthread_mutex_lock(&c->s->lock);
+	check_header(c);
+	walk_tables(c);
+	find_overlaps(c);
+	pthread_mutex_unlock(&c->s->lock);
+	rc = vmdk_flush_all(c->s);
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&c->s->lock);
+	if (x->t.kind == VMDK_HOSTED && !x->t.compressed &&
+	    !c->out->check_errors && !c->out->corruptions)
+		count_leaks(c);
+	rc = check_unclean(c);
+	pthread_mutex_unlock(&c->s->lock);
+	c->used_end = min_u64(c->used_end, img_length(x->file));
+	c->out->image_end_offset = max_u64(c->out->image_end_offset,
+					   c->used_end);
+	return rc;
+}
+
+int vmdk_check(struct img *img, struct img_check *check, struct err *e)
+{
+	struct vcheck c = { .s = img->state, .out = check };
+	int rc = img->flags & IMG_WRITE ? vmdk_flush(img) : 0;
+
+	for (size_t i = 0; i < c.s->n_extents && !rc; i++) {
+		c.x = &c.s->extents[i];
+		if (c.x->storage == VMDK_SPARSE && !c.x->file)
+			vcheck_found(&c, false, "extent %zu is missing", i);
+		else if (c.x->storage == VMDK_SPARSE)
+			rc = check_extent(&c);
+	}
+	if (!rc && img->flags & IMG_WRITE)
+		rc = vmdk_flush_all(c.s);
+	return rc ? fail_rc(e, rc, "%s: checking failed", img->name) : 0;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vmdk_power_cut.c - a sparse VMDK loses power again and again; each time it
+ * opens, can be repaired, and holds what it may hold.  time limit: 240 s
+ *
+ * ROUNDS sets how many disks are tried, OPS how many power cuts for each.
+ */
+#include "imgfmt/fault.h"
+#include "tests/check.h"
+#include "tests/lib/borrow.h"
+#include "tests/lib/model.h"
+#include "tests/lib/powercut.h"
+#include "tests/lib/scratch.h"
+#include "tests/lib/vdisk.h"
+
+#define MAX_SIZE (3u << 20)
+
+struct test {
+	bool zeroed, parent;
+};
+
+static int create(void *arg, struct img *disk, struct err *e)
+{
+	const struct test *t = arg;
+	struct img_resolver r = vdisk_resolver();
+	struct img_kv kv = { "zeroed_grain", t->zeroed ? "on" : "off" };
+	struct img_create_args args = {
+		.format = "vmdk", .size = MAX_SIZE, .options = &kv,
+		.n_options = 1, .resolver = &r,
+		.backing = t->parent ? "parent.vmdk" : NULL,
+		.backing_format = t->parent ? "vmdk" : NULL,
+	};
+
+	return img_create(disk, &args, e);
+}
+
+static int open_it(void *arg, struct img *disk, struct img **out, struct err *e)
+{
+	struct img_resolver r = vdisk_resolver();
+	struct img_open_args args = {
+		.format = "vmdk", .flags = IMG_WRITE, .resolver = &r,
+	};
+
+	(void)arg;
+	return img_stack(disk, &args, out, e);
+}
+
+/* Repaired, nothing is wrong with it any more. */
+static int check(void *arg, struct img *disk, struct err *e)
+{
+	struct img *layer, *img;
+	int rc = 0;
+
+	for (unsigned pass = 0; pass < 2 && !rc; pass++) {
+		CHECK_EQ(borrow(disk, "disk", &layer, e), 0);
+		rc = open_it(arg, layer, &img, e);
+		if (rc) {
+			img_close(layer, NULL);
+			return rc;
+		}
+		rc = vdisk_check(img, true, !pass, e);
+		img_close(img, NULL);
+	}
+	return rc;
+}
+
+static uint8_t *make_parent(uint64_t *random)
+{
+	uint8_t *all = malloc(MAX_SIZE);
+	struct img *img;
+	struct err e;
+
+	CHECK(all);
+	for (size_t i = 0; i < MAX_SIZE; i++)
+		all[i] = (uint8_t)fault_random(random);
+	CHECK_OK(vdisk_create("parent.vmdk", "monolithicSparse", false, MAX_SIZE,
+			      NULL, &e));
+	CHECK_OK(vdisk_open("parent.vmdk", IMG_WRITE, &img, &e));
+	CHECK_EQ(img_write(img, all, MAX_SIZE, 0), 0);
+	CHECK_OK(img_close(img, &e));
+	return all;
+}
+
+int main(void)
+{
+	uint64_t seed = model_seed("vmdk power cuts", 0), random = seed;
+	const char *rounds = getenv("ROUNDS");
+	uint64_t n = rounds ? strtoull(rounds, NULL, 0)
+			    : getenv("CHECK_ALL") ? 200 : 12;
+
+	unsetenv("SEED");
+	scratch_enter();
+	for (uint64_t i = 0; i < n; i++) {
+		struct test t = { .zeroed = i % 3, .parent = i % 2 };
+		uint8_t *initial = t.parent ? make_parent(&random) : NULL;
+		struct powercut p = {
+			.what = t.parent ? "a child" : "a disk",
+			.size = MAX_SIZE, .unit = 65536, .cuts = 25,
+			.seed = seed + i, .create = create, .open = open_it,
+			.check = check, .arg = &t, .initial = initial,
+		};
+
+		powercut_run(&p);
+		free(initial);
+	}
+	return 0;
+}
