@@ -69,7 +69,6 @@ static void count_grain(struct vcheck *c, uint64_t host, bool compressed)
 	else if (c->last && host != c->last + grain)
 		c->out->fragmented_clusters++;
 	c->last = host;
-	c->used += grain;
 	c->used_end = max_u64(c->used_end, host + grain);
 }
 
@@ -149,17 +148,12 @@ static uint64_t find_tables(struct vcheck *c, uint64_t i)
 static void walk_tables(struct vcheck *c)
 {
 	const struct vmdk_tables *t = &c->x->t;
-	uint64_t overhead = t->h.overhead * VMDK_SECTOR;
-	uint64_t gt_len = round_up((uint64_t)t->n_gtes * t->entry_size,
-				   VMDK_SECTOR);
 
 	for (uint64_t i = 0; i < t->n_gdes; i++) {
 		uint64_t table = find_tables(c, i);
 
 		if (!table)
 			continue;
-		if (table >= overhead)
-			c->used += gt_len * (t->rgd ? 2 : 1);
 		for (uint32_t k = 0; k < t->n_gtes; k++) {
 			uint64_t rel = i * t->gt_covers + (uint64_t)k * t->grain;
 
@@ -240,18 +234,17 @@ static void find_overlaps(struct vcheck *c)
 	c->map = NULL;
 }
 
-/* Grains that nothing points to any more. */
+/* Grains at the end that nothing points to: a write that was broken off.  Gaps
+ * before, which other products leave, cannot be given back to anybody.
+ */
 static void count_leaks(struct vcheck *c)
 {
 	const struct vmdk_tables *t = &c->x->t;
-	uint64_t end = img_length(c->x->file), start, n;
+	uint64_t end = img_length(c->x->file), n;
 
-	start = t->h.overhead * VMDK_SECTOR;
-	if (t->gd >= start)
-		c->used += 2 * round_up(t->n_gdes * 4, VMDK_SECTOR);
-	if (end < start || end - start < c->used)
+	if (end < c->used_end)
 		return;
-	n = (end - start - c->used) / t->grain;
+	n = (end - c->used_end) / t->grain;
 	if (!n)
 		return;
 	c->out->leaks += n;
@@ -305,7 +298,6 @@ static int check_extent(struct vcheck *c)
 	uint64_t grains = div_round_up(x->t.capacity, x->t.grain);
 	int rc;
 
-	c->used = 0;
 	c->last = 0;
 	c->used_end = max_u64(x->t.h.overhead * VMDK_SECTOR,
 			      max_u64(x->t.gd, x->t.rgd) + x->t.n_gdes *

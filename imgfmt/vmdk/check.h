@@ -10,7 +10,6 @@ struct vcheck {
 	struct img_check *out;
 	struct vmdk_extent *x;		/* the one being looked at */
 	uint64_t used_end;		/* host: behind the last thing used */
-	uint64_t used;			/* bytes behind `overhead` in use */
 	uint64_t last;			/* host: of the grain before */
 	uint64_t left;			/* corruptions that stay */
 	/* Which sectors of [first, first + n) of the file are in use? */

@@ -56,6 +56,10 @@ int vmdk_random_cid(uint32_t old, uint32_t *cid);
 int vmdk_random_content_id(uint32_t cid, char out[33]);
 int vmdk_random_uuid(char out[48]);
 
+/* resize.c */
+int vmdk_resize(struct img *img, uint64_t size, const char *preallocation,
+		struct err *e);
+
 /* create.c */
 int vmdk_create(struct img *below, const struct img_create_args *args,
 		struct err *e);
