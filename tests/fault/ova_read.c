@@ -11,6 +11,7 @@
 #include "imgfmt/ova/manifest.h"
 #include "tests/check.h"
 #include "tests/lib/alloc.h"
+#include "tests/lib/sheet.h"
 
 #define SIZE 300000u
 #define PIECE 20000u
@@ -58,10 +59,12 @@ static void make(bool gzip)
 	static const char manifest[] = "SHA1(d.ovf)= "
 		"a9993e364706816aba3e25717850c26c9cd0d89d\n";
 
+	uint64_t seed = 1;
+
 	package_len = 0;
 	memset(package, 0, sizeof(package));
 	for (unsigned i = 0; i < SIZE; i++)
-		content[i] = (uint8_t)((i * 2654435761u >> 13) & 0x3f);
+		content[i] = (uint8_t)(sheet_random(&seed) & 0x3f);
 	add("d.ovf", "abc", 3);
 	add("d.mf", manifest, strlen(manifest));
 	add_disk(gzip);
