@@ -76,7 +76,7 @@ static void *read_at_random(void *arg)
 	uint8_t *buf = malloc(1u << 20);
 
 	CHECK(buf);
-	for (unsigned i = 0; i < 30; i++) {
+	for (unsigned i = 0; i < 15; i++) {
 		uint64_t offset = sheet_random(&r->seed) % SIZE;
 		size_t len = (size_t)min_u64(sheet_random(&r->seed) %
 					     (1u << (1 + i % 20)),
