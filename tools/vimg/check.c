@@ -8,6 +8,7 @@
 
 #include "tools/cli/image.h"
 #include "tools/cli/json.h"
+#include "tools/vimg/profile.h"
 #include "tools/vimg/vimg.h"
 
 #define CHECK_CORRUPT 2
@@ -17,7 +18,10 @@
 struct check_args {
 	struct image image;
 	bool fix_leaks, fix_errors;
+	const struct profile *profile;	/* NULL: none */
 };
+
+enum { OPT_PROFILE = CLI_FIRST_OWN };
 
 static int parse_repair(struct cli *cli, struct check_args *a,
 			const char *text)
@@ -37,6 +41,7 @@ static int parse(struct cli *cli, struct check_args *a, int argc, char **argv)
 		CLI_LONG_OPTIONS,
 		{ "format", required_argument, NULL, 'f' },
 		{ "repair", required_argument, NULL, 'r' },
+		{ "profile", required_argument, NULL, OPT_PROFILE },
 		{ 0 },
 	};
 	unsigned cache = 0;
@@ -48,6 +53,12 @@ static int parse(struct cli *cli, struct check_args *a, int argc, char **argv)
 			a->image.format = optarg;
 		else if (c == 'r')
 			rc = parse_repair(cli, a, optarg);
+		else if (c == OPT_PROFILE &&
+			 !(a->profile = profile_find(optarg)))
+			rc = cli_usage(cli, "--profile must be %s, found '%s'",
+				       profile_names, optarg);
+		else if (c == OPT_PROFILE)
+			continue;
 		else if (c == 'T' && !cli_cache_flags(optarg, &cache))
 			rc = cli_bad(cli, "Invalid source cache option: %s",
 				     optarg);
@@ -224,6 +235,23 @@ static int check_image(struct cli *cli, const struct check_args *a,
 	return status;
 }
 
+/* The status of the check, or of violations where all else is well. */
+static int check_profile(struct cli *cli, const struct check_args *a,
+			 struct img *img, int status)
+{
+	struct err e = { "" };
+	int n = profile_check(a->profile, img, a->image.name, &e);
+
+	if (n < 0) {
+		cli_error(cli, "%s: %s", a->image.name, e.text);
+		return CLI_FAILED;
+	}
+	/* Nothing to check but the profile: then that is the check. */
+	if (status == CHECK_UNSUPPORTED)
+		status = 0;
+	return !status && n ? CHECK_CORRUPT : status;
+}
+
 static int check_run(struct cli *cli, int argc, char **argv)
 {
 	struct check_args a = {
@@ -242,6 +270,8 @@ static int check_run(struct cli *cli, int argc, char **argv)
 		return CLI_FAILED;
 	loops = chain_loops(cli, &a);
 	rc = loops < 0 ? CLI_FAILED : check_image(cli, &a, img, loops);
+	if (a.profile && loops >= 0)
+		rc = check_profile(cli, &a, img, rc);
 	if (img_close(img, &e)) {
 		cli_error(cli, "%s", e.text);
 		rc = CLI_FAILED;
@@ -253,11 +283,14 @@ const struct cli_command cmd_check = {
 	.name = "check",
 	.run = check_run,
 	.synopsis = "check [--image-opts] [-q] [-f FMT] [--output=human|json] "
-		    "[-r leaks|all] [-T CACHE] [-U] FILE",
+		    "[-r leaks|all] [-T CACHE] [--profile aws|esx|workstation] "
+		    "[-U] FILE",
 	.help =
 "Check an image's metadata for errors and leaked clusters.\n\n"
 "  -r, --repair=leaks     give leaked clusters back\n"
 "  -r, --repair=all       repair errors as well; keep a copy of the image first\n"
+"  --profile NAME         would this product take it: aws, esx or workstation?\n"
+"                         says what does not fit, and how to mend it\n"
 "  -f FMT                 the image's format; guessed if not given\n"
 "  --output=human|json    json is for programs (keys as qemu-img's)\n"
 "  -T CACHE               none, writeback, writethrough, directsync or unsafe\n"

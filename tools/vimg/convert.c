@@ -14,6 +14,7 @@
 enum {
 	OPT_TARGET_OPTS = CLI_FIRST_OWN, OPT_TARGET_IS_ZERO, OPT_SALVAGE,
 	OPT_BITMAPS, OPT_SKIP_BROKEN, OPT_LEVEL, OPT_IGNORE_MANIFEST,
+	OPT_PROFILE,
 };
 
 static int parse_sparse(struct cli *cli, struct convert *c)
@@ -68,6 +69,14 @@ static int parse_level(struct cli *cli, struct convert *c)
 		return cli_usage_status(cli);
 	c->level = (int)n;
 	return CLI_DONE;
+}
+
+static int parse_profile(struct cli *cli, struct convert *c)
+{
+	c->profile = profile_find(optarg);
+	return c->profile ? CLI_DONE :
+		cli_bad(cli, "--profile must be %s, found '%s'", profile_names,
+			optarg);
 }
 
 /* Options with an argument that is only noted. */
@@ -134,6 +143,8 @@ static int parse_option(struct cli *cli, struct convert *c, int opt,
 				&c->rate) ? CLI_DONE : cli_usage_status(cli);
 	case OPT_LEVEL:
 		return parse_level(cli, c);
+	case OPT_PROFILE:
+		return parse_profile(cli, c);
 	default:
 		return cli_option(cli, opt, argv);
 	}
@@ -144,6 +155,8 @@ static const char *conflict(const struct cli *cli, const struct convert *c)
 {
 	if (c->skip_broken_bitmaps && !c->bitmaps)
 		return "Use of --skip-broken-bitmaps requires --bitmaps";
+	if (c->profile && c->skip_create)
+		return "--profile has no effect when skipping image creation";
 	if (c->target_opts && !c->skip_create)
 		return "--target-image-opts requires use of -n flag";
 	if (c->skip_create && c->out.typed.n)
@@ -209,6 +222,7 @@ static int parse(struct cli *cli, struct convert *c, int argc, char **argv)
 		{ "skip-broken-bitmaps", no_argument, NULL, OPT_SKIP_BROKEN },
 		{ "ignore-manifest", no_argument, NULL, OPT_IGNORE_MANIFEST },
 		{ "level", required_argument, NULL, OPT_LEVEL },
+		{ "profile", required_argument, NULL, OPT_PROFILE },
 		{ "progress", required_argument, NULL, CLI_PROGRESS },
 		{ 0 },
 	};
@@ -227,6 +241,9 @@ static int parse(struct cli *cli, struct convert *c, int argc, char **argv)
 	c->n_names = argc > optind ? (size_t)(argc - optind) - 1 : 0;
 	if (c->help)
 		return print_option_help(cli, c);
+	if (c->profile && !c->skip_create &&
+	    profile_apply(c->profile, &c->out, &e))
+		return cli_bad(cli, "%s", e.text);
 	why = conflict(cli, c);
 	if (why)
 		return cli_bad(cli, "%s", why);
@@ -263,13 +280,15 @@ const struct cli_command cmd_convert = {
 		    "[-T CACHE] [-O FMT] [-B BACKING_FILE [-F BACKING_FMT]] "
 		    "[-o OPTIONS] [-l SNAPSHOT] [-S SIZE] [-r RATE] "
 		    "[-m THREADS] [-W] [--salvage] [--disk NAME|N] "
-		    "[--ignore-manifest] [--output=human|json] "
+		    "[--ignore-manifest] [--profile aws|esx|workstation] "
+		    "[--output=human|json] "
 		    "FILE [FILE2 ...] OUTPUT",
 	.help =
 "Copy what an image holds into an image of another format.  Several files are\n"
 "laid end to end.  OUTPUT appears under its name when it is complete.\n\n"
 "  -f FMT, -O FMT         the formats of FILE (guessed) and OUTPUT (raw)\n"
 "  -o KEY=VALUE,...       options of the new format; -o help lists them\n"
+"  --profile NAME         what this product takes: aws, esx or workstation\n"
 "  -c                     compress; --level N: 1 is fast, higher is smaller\n"
 "  -B BACKING_FILE -F FMT store only what FILE stores on top of its backing\n"
 "                         file, on top of this one\n"

@@ -5,6 +5,7 @@
 
 #include "tools/cli/progress.h"
 #include "tools/vimg/new_image.h"
+#include "tools/vimg/profile.h"
 
 struct convert {
 	struct image source;		/* its name is not used */
@@ -27,6 +28,7 @@ struct convert {
 	bool bitmaps, skip_broken_bitmaps;
 	const char *target_cache, *source_cache;
 	enum progress_mode progress;
+	const struct profile *profile;	/* NULL: none */
 	bool help;			/* -o help */
 };
 

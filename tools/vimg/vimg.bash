@@ -45,6 +45,7 @@ _vimg()
 		--digest) words="sha1 sha256 sha512" ;;
 		ova) words="create list" ;;
 		--progress) words="human json" ;;
+		--profile) words="aws esx workstation" ;;
 		-r | --repair) [ "$command" != check ] || words="leaks all" ;;
 		--preallocation) words="off metadata falloc full" ;;
 		-o)
