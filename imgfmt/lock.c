@@ -131,12 +131,15 @@ static bool process_holds(pid_t pid, int fd, const struct stat *st, off_t byte)
 	return holds;
 }
 
-/* The process that holds `byte`, as far as /proc lets us see: 0 if not. */
+/* The process that holds `byte`, as far as /proc lets us see: 0 if not.  Other
+ * processes first: what looks like a second open file of our own may be a
+ * duplicate of `fd`.
+ */
 static pid_t find_holder(int fd, off_t byte)
 {
+	pid_t pid = 0, own = getpid();
 	struct dirent *d;
 	struct stat st;
-	pid_t pid = 0;
 	DIR *proc;
 
 	if (fstat(fd, &st))
@@ -145,11 +148,13 @@ static pid_t find_holder(int fd, off_t byte)
 	while (proc && !pid && (d = readdir(proc))) {
 		pid_t p = (pid_t)atol(d->d_name);
 
-		if (p > 0 && process_holds(p, fd, &st, byte))
+		if (p > 0 && p != own && process_holds(p, fd, &st, byte))
 			pid = p;
 	}
 	if (proc)
 		closedir(proc);
+	if (!pid && process_holds(own, fd, &st, byte))
+		pid = own;
 	return pid;
 }
 
