@@ -119,7 +119,8 @@ if [ -e "$sample" ]; then
 	tar -xf "$sample" ubuntu.2.0-disk1.vmdk
 	qemu-img convert -O raw ubuntu.2.0-disk1.vmdk want
 	"$VIMG" convert "$sample" out.raw
-	same_content out.raw want
+	# 8 GiB with holes, which cmp would read.
+	qemu-img compare -q -f raw -F raw out.raw want || die "the sample"
 	for f in "$SAMPLES"/machines/ganeti/*.ova; do	# these are none
 		expect_exit 1 "$VIMG" info -f ova "$f"
 		grep -q 'no tar header at byte 0' errors || die "$(cat errors)"
