@@ -94,6 +94,9 @@ static void run(struct disk *d, const char *subformat, bool zeroed, bool parent,
 	uint8_t *initial = NULL;
 	struct err e;
 
+	/* Each thread wants some pieces of its own. */
+	if (threads && size < MAX_SIZE / 2)
+		m.size = size += MAX_SIZE / 2;
 	if (parent)
 		initial = make_parent(d, 1 + fault_random(&d->random) % size);
 	m.initial = initial;
