@@ -26,6 +26,18 @@
 #include "imgfmt/base/buf.h"
 #include "write.h"
 
+void vmdk_test_break(struct img *img, unsigned invariant)
+{
+	struct vmdk *s = img->state;
+
+	s->break_invariant = invariant;
+}
+
+static bool keeps(const struct vmdk *s, unsigned invariant)
+{
+	return s->break_invariant != invariant;
+}
+
 struct copy {
 	struct vmdk_unit *u;		/* stays: dirty units are not dropped */
 	uint64_t changes;
@@ -56,7 +68,7 @@ int vmdk_put_unclean(struct vmdk_extent *x, bool unclean)
 int vmdk_start_changing(struct vmdk *s, struct vmdk_extent *x)
 {
 	bool mark = x->storage == VMDK_SPARSE && !x->marked &&
-		    !x->t.h.unclean;
+		    !x->t.h.unclean && keeps(s, 1);
 	int rc = s->failed;
 
 	if (!rc && !s->changed) {
@@ -170,7 +182,7 @@ static int flush_held(struct vmdk *s)
 	if (!rc)
 		rc = take_copies(s, &list, &n);
 	pthread_mutex_unlock(&s->lock);
-	if (!rc)
+	if (!rc && keeps(s, 2))
 		rc = barrier(s);
 	if (!rc && n)
 		rc = write_copies(list, n);

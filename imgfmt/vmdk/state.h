@@ -83,6 +83,7 @@ struct vmdk {
 	size_t dirty_bytes;
 	bool changed;			/* it has a new content ID */
 	int failed;			/* a flush has */
+	unsigned break_invariant;	/* of flush.c, for tests; 0: none */
 };
 
 /* extents.c */

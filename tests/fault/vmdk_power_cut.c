@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vmdk_power_cut.c - a sparse VMDK loses power again and again; each time it
- * opens, can be repaired, and holds what it may hold.  time limit: 240 s
+ * opens, is sound or says that it was not shut down cleanly, can be repaired, and
+ * holds what it may hold.  A driver that breaks an invariant of its write
+ * ordering is found out.  time limit: 240 s
  *
  * ROUNDS sets how many disks are tried, OPS how many power cuts for each.
  */
+#include <jansson.h>
+
 #include "imgfmt/fault.h"
+#include "imgfmt/vmdk/write.h"
 #include "tests/check.h"
 #include "tests/lib/borrow.h"
 #include "tests/lib/model.h"
@@ -16,6 +21,7 @@
 
 struct test {
 	bool zeroed, parent;
+	unsigned broken;		/* invariant, 0: none */
 };
 
 static int create(void *arg, struct img *disk, struct err *e)
@@ -40,15 +46,45 @@ static int open_it(void *arg, struct img *disk, struct img **out, struct err *e)
 		.format = "vmdk", .flags = IMG_WRITE, .resolver = &r,
 	};
 
-	(void)arg;
-	return img_stack(disk, &args, out, e);
+	const struct test *t = arg;
+	int rc = img_stack(disk, &args, out, e);
+
+	if (!rc)
+		vmdk_test_break(*out, t->broken);
+	return rc;
+}
+
+/* Without the mark, nothing is wrong. */
+static int check_unmarked(struct img *disk, struct err *e)
+{
+	struct img_resolver r = vdisk_resolver();
+	struct img_open_args args = { .format = "vmdk", .resolver = &r };
+	struct img *layer, *img;
+	struct img_info info;
+	int rc;
+
+	CHECK_EQ(borrow(disk, "disk", &layer, e), 0);
+	rc = img_stack(layer, &args, &img, e);
+	if (rc) {
+		img_close(layer, NULL);
+		return rc;
+	}
+	rc = img_info(img, &info, e);
+	if (!rc) {
+		json_decref(info.specific);
+		json_decref(info.snapshots);
+		if (!info.dirty)
+			rc = vdisk_check(img, true, false, e);
+	}
+	img_close(img, NULL);
+	return rc;
 }
 
 /* Repaired, nothing is wrong with it any more. */
 static int check(void *arg, struct img *disk, struct err *e)
 {
 	struct img *layer, *img;
-	int rc = 0;
+	int rc = check_unmarked(disk, e);
 
 	for (unsigned pass = 0; pass < 2 && !rc; pass++) {
 		CHECK_EQ(borrow(disk, "disk", &layer, e), 0);
@@ -80,6 +116,30 @@ static uint8_t *make_parent(uint64_t *random)
 	return all;
 }
 
+/* How many power cuts until it is found? */
+static void find_broken(unsigned invariant, uint64_t seed, uint64_t *random)
+{
+	struct test t = { .parent = true, .broken = invariant };
+	uint8_t *initial = make_parent(random);
+	uint64_t cuts = 0, one = 0;
+
+	while (!one && cuts < 2000) {
+		struct powercut p = {
+			.what = "a broken driver", .size = MAX_SIZE,
+			.unit = 65536, .cuts = 25, .seed = seed + cuts,
+			.create = create, .open = open_it, .check = check,
+			.arg = &t, .initial = initial,
+		};
+
+		one = powercut_find(&p);
+		cuts += one ? one : 25;
+	}
+	free(initial);
+	printf("invariant %u broken: found after %llu power cuts\n", invariant,
+	       (unsigned long long)cuts);
+	CHECK(one);
+}
+
 int main(void)
 {
 	uint64_t seed = model_seed("vmdk power cuts", 0), random = seed;
@@ -102,5 +162,7 @@ int main(void)
 		powercut_run(&p);
 		free(initial);
 	}
+	find_broken(1, seed, &random);
+	find_broken(2, seed, &random);
 	return 0;
 }
