@@ -404,7 +404,7 @@ static int is_empty(struct vmdk *s, struct vmdk_extent *x, bool *empty)
 	int rc = 0;
 
 	*empty = false;
-	if (!t->markers || t->h.rgd || !t->h.overhead ||
+	if (t->capacity > VMDK_MAX_SPARSE || !t->markers || t->h.rgd || !t->h.overhead ||
 	    t->gd != (t->h.overhead + 1) * VMDK_SECTOR)
 		return 0;
 	for (uint64_t i = 0; i < t->n_gdes && !rc && !table; i++)

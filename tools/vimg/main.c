@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "tools/vimg/vimg.h"
 
@@ -97,6 +98,17 @@ static int run(struct cli *cli, int argc, char **argv)
 	return cli->command->run(cli, argc - 1, argv + 1);
 }
 
+/* A disk of VMware's may consist of many files. */
+static void allow_many_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int main(int argc, char **argv)
 {
 	struct cli cli = { .prog = "vimg" };
@@ -107,5 +119,6 @@ int main(int argc, char **argv)
 		cli.dropin = true;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	allow_many_files();
 	return run(&cli, argc, argv);
 }
