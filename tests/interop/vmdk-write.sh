@@ -10,8 +10,8 @@ kinds="monolithicSparse monolithicFlat twoGbMaxExtentSparse twoGbMaxExtentFlat
 
 # libvmdk, where its Python module is installed.
 by_libvmdk() {	# IMAGE RAW
-	python3 -c 'import pyvmdk' 2>/dev/null || return 0
-	python3 - "$1" "$2" <<'PY' || die "$1: libvmdk reads something else"
+	/usr/bin/python3 -c 'import pyvmdk' 2>/dev/null || return 0
+	/usr/bin/python3 - "$1" "$2" <<'PY' || die "$1: libvmdk reads something else"
 import pyvmdk, sys
 h = pyvmdk.handle()
 h.open(sys.argv[1])
