@@ -3,6 +3,7 @@
 #
 #   imgfmt/*.c imgfmt/*/*.c    libimgfmt
 #   convert/*/*.c              libconvert, on top of it
+#   vmm/*.c vmm/*/*.c ...      libvmm, on top of libimgfmt
 #   tools/cli/*.c              what the programs share
 #   tools/PROGRAM/*.c          a program, its man page and completion
 #   tests/{unit,fault,diff}/*.c, tests/fuzz/*.c    one test program a file
@@ -75,6 +76,7 @@ have_src = $(filter-out $(MISSING_SRC),$(wildcard $(1)))
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 IMGFMT_SRC := $(call have_src,imgfmt/*.c imgfmt/*/*.c)
 CONVERT_SRC := $(call have_src,convert/*/*.c)
+VMM_SRC := $(call have_src,vmm/*.c vmm/*/*.c vmm/*/*/*.c)
 CLI_SRC := $(wildcard tools/cli/*.c)
 PROGRAMS := $(filter-out cli,$(patsubst tools/%/,%,\
 	$(sort $(dir $(wildcard tools/*/*.c)))))
@@ -85,6 +87,8 @@ FUZZ_SRC := $(filter-out $(FUZZ_MAIN),$(wildcard tests/fuzz/*.c))
 
 LIBIMGFMT := $(B)/libimgfmt.a
 LIBCONVERT := $(B)/libconvert.a
+LIBVMM := $(B)/libvmm.a
+LIBRARIES := $(LIBCONVERT) $(LIBVMM) $(LIBIMGFMT)
 SHARED := $(B)/libimgfmt.so.$(VERSION)
 PROGRAM_BIN := $(PROGRAMS:%=$(B)/%)
 TEST_BIN := $(patsubst %.c,$(B)/%,$(TEST_SRC))
@@ -111,20 +115,20 @@ $(B)/%.o: %.c $(B)/flags | $(NEEDS)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The same for the lists of sources, so that a removed one leaves the archives.
-SOURCES := $(IMGFMT_SRC) / $(CONVERT_SRC) / $(CLI_SRC)
+SOURCES := $(IMGFMT_SRC) / $(CONVERT_SRC) / $(VMM_SRC) / $(CLI_SRC)
 ifneq ($(file <$(B)/sources),$(SOURCES))
 $(file >$(B)/sources,$(SOURCES))
 endif
 
 $(LIBIMGFMT): $(call obj,$(IMGFMT_SRC))
 $(LIBCONVERT): $(call obj,$(CONVERT_SRC))
-$(LIBIMGFMT) $(LIBCONVERT): $(B)/sources
+$(LIBVMM): $(call obj,$(VMM_SRC))
+$(LIBRARIES): $(B)/sources
 	rm -f $@
 	ar rcs $@ $(filter %.o,$^)
 
 define program_rule
-$(B)/$(1): $(call obj,$(wildcard tools/$(1)/*.c) $(CLI_SRC)) $(LIBCONVERT) \
-	$(LIBIMGFMT)
+$(B)/$(1): $(call obj,$(wildcard tools/$(1)/*.c) $(CLI_SRC)) $(LIBRARIES)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 $(PROGRAM_BIN):
@@ -136,15 +140,14 @@ WRAP := malloc calloc realloc reallocarray posix_memalign strdup strndup \
 	fdatasync lseek64
 WRAP_LDFLAGS := $(WRAP:%=-Wl,--wrap=%)
 
-$(TEST_BIN): $(B)/%: $(B)/%.o $(call obj,$(TESTLIB_SRC)) $(LIBCONVERT) \
-		$(LIBIMGFMT)
+$(TEST_BIN): $(B)/%: $(B)/%.o $(call obj,$(TESTLIB_SRC)) $(LIBRARIES)
 	$(CC) $(ALL_LDFLAGS) $(WRAP_LDFLAGS) -o $@ $^ $(LIBS)
 
 # A fuzz target with a main that runs the files it is given (for make check),
 # or with libFuzzer's (MODE=fuzz).
 FUZZ_OBJ := $(if $(filter fuzz,$(MODE)),,$(call obj,$(FUZZ_MAIN)))
 $(FUZZ_BIN): $(B)/%: $(B)/%.o $(FUZZ_OBJ) $(call obj,$(TESTLIB_SRC)) \
-		$(LIBCONVERT) $(LIBIMGFMT)
+		$(LIBRARIES)
 	$(CC) $(ALL_LDFLAGS) $(WRAP_LDFLAGS) $(if $(FUZZ_OBJ),,-fsanitize=fuzzer) -o $@ $^ \
 		$(LIBS)
 

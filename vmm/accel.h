@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* accel.h - what runs guest instructions: KVM, or our CPU in software.
+ *
+ * An accelerator calls bus_read() and bus_write() for ports and device memory
+ * from inside run(), with the CPU's state precise, and takes interrupts from
+ * its LAPICs (in the kernel with KVM, chip/lapic.c with soft), into which
+ * irq.c sends messages, and from the 8259 pair.
+ *
+ * Threads: vcpu_* and run of one vCPU are called by its own thread, or by others
+ * while it is parked.  kick, msi, ext_int, route and mem_changed may come
+ * from any thread, with the machine lock or the interrupt lock held: they
+ * never wait for a vCPU.
+ */
+#ifndef VMM_ACCEL_H
+#define VMM_ACCEL_H
+
+#include "cpu.h"
+
+struct vm;
+struct vcpu;
+
+/* Why run() returned. */
+enum vcpu_exit {
+	VCPU_KICKED,	/* kick() asked for it, or a signal */
+	VCPU_DEAD,	/* halted with interrupts off: nothing but a reset helps */
+	VCPU_SHUTDOWN,	/* triple fault */
+	VCPU_DEBUG,	/* breakpoint or single step (see vcpu->debug) */
+};
+
+/* How good is it?  A user reads `text`. */
+enum accel_quality { ACCEL_ABSENT, ACCEL_EMULATED, ACCEL_USABLE };
+struct accel_report {
+	enum accel_quality quality;
+	double mips;		/* ring-0 instructions per microsecond; 0: not measured */
+	struct err text;	/* what was found, what is missing, in one sentence */
+};
+
+struct accel {
+	const char *name;	/* "kvm", "soft" */
+
+	/* Is it there, and how good?  Takes at most 5 ms. */
+	void (*probe)(struct accel_report *report);
+
+	int (*vm_init)(struct vm *vm, struct err *e);	/* vm->accel_state */
+	void (*vm_fini)(struct vm *vm);
+
+	/* The access of memory slots changed (mem.h), or the machine starts. */
+	int (*mem_changed)(struct vm *vm);
+
+	/* Bytes of RAM changed behind the CPU's back.  Optional: nothing. */
+	void (*mem_wrote)(struct vm *vm, uint64_t offset, uint64_t len);
+
+	int (*vcpu_init)(struct vcpu *cpu, struct err *e);
+	void (*vcpu_fini)(struct vcpu *cpu);
+
+	/* RESET: vCPU 0 will run from the reset vector, the others wait for
+	 * INIT and SIPI; LAPICs too.
+	 */
+	int (*vcpu_reset)(struct vcpu *cpu);
+	int (*get_state)(struct vcpu *cpu, struct cpu_state *s);
+	int (*set_state)(struct vcpu *cpu, const struct cpu_state *s);
+
+	/* Run until there is a reason to return; negative errno and a sentence
+	 * if the accelerator itself fails.
+	 */
+	int (*run)(struct vcpu *cpu, enum vcpu_exit *why, struct err *e);
+
+	/* Let run() return soon, or the next one at once.  Async-safe. */
+	void (*kick)(struct vcpu *cpu);
+
+	/* A message to the LAPICs; `addr` is in 0xfee00000 to 0xfeefffff. */
+	void (*msi)(struct vm *vm, uint64_t addr, uint32_t data);
+
+	/* The 8259 pair's output to vCPU 0's LINT0 changed. */
+	void (*ext_int)(struct vm *vm, bool level);
+
+	/* The IOAPIC's pin now sends this message (masked: none).  Optional:
+	 * for those that must know which vectors' EOI to report.
+	 */
+	void (*route)(struct vm *vm, unsigned pin, bool masked, uint64_t addr,
+		      uint32_t data);
+
+	/* Let a write of any value and of `len` bytes (0: any) to `addr` signal
+	 * `eventfd` instead of leaving run().  Optional.  -ENOTSUP: it will be
+	 * an ordinary access.
+	 */
+	int (*doorbell)(struct vm *vm, bool pio, uint64_t addr, unsigned len,
+			int eventfd, bool on);
+};
+
+extern const struct accel accel_kvm, accel_soft;
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vmm.h - make a virtual machine, give it devices, run it: what programs use.
+ *
+ *	vm_new()  ->  vm_add_disk() ...  ->  vm_run()  ->  vm_free()
+ *
+ * One thread makes and runs a machine; vm_stop() may come from any other.
+ */
+#ifndef VMM_H
+#define VMM_H
+
+#include "accel.h"
+
+struct img;
+struct vm;
+
+/* How a guest ends. */
+enum vm_end {
+	VM_POWERED_OFF,		/* by ACPI or another way that it knows */
+	VM_REBOOTED,		/* it asked for a reset, and no_reboot is set */
+	VM_HALTED,		/* all CPUs halted with interrupts off */
+	VM_TRIPLE_FAULT,	/* and no_reboot is set */
+	VM_TIMED_OUT,
+	VM_DEBUG_EXIT,		/* isa-debug-exit: see status */
+	VM_STOPPED,		/* vm_stop() */
+	VM_FAILED,		/* the VMM itself: see the error */
+};
+
+struct vm_boot {
+	const char *firmware;	/* a ROM image, or NULL: boot a kernel directly */
+	const char *kernel;	/* bzImage, PVH ELF or multiboot ELF */
+	const char *initrd;	/* for multiboot: the first module */
+	const char *append;	/* command line; NULL: empty */
+	const char *const *modules;	/* multiboot: "FILE args", NULL at the end */
+};
+
+struct vm_config {
+	uint64_t memory;	/* bytes */
+	struct cpu_topology topology;
+	enum cpu_model cpu;
+	const struct accel *accel;
+	struct vm_boot boot;
+	uint64_t timeout;	/* ns of the host's time; 0: none */
+	bool no_reboot;		/* a reset or triple fault ends the machine */
+	bool virtual_clock;	/* soft only: see clock.h */
+	bool test_devices;	/* isa-debug-exit and what test suites expect */
+	int debug_fd;		/* firmware's debug port writes here; -1: nowhere */
+};
+
+struct vm_result {
+	enum vm_end end;
+	unsigned status;	/* VM_DEBUG_EXIT: (value << 1) | 1 */
+	uint64_t run_ns;	/* the guest's time */
+	unsigned resets;
+	char how[80];		/* "ACPI", "port 0x64", ... for people */
+};
+
+int vm_new(const struct vm_config *config, struct vm **out, struct err *e);
+void vm_free(struct vm *vm);
+
+/* Run until the guest ends.  0 and *result, or a negative errno with a sentence
+ * (the end is VM_FAILED then).
+ */
+int vm_run(struct vm *vm, struct vm_result *result, struct err *e);
+
+/* Let vm_run() return soon; any thread, async-signal-safe. */
+void vm_stop(struct vm *vm);
+
+/* Stop all CPUs and devices, and let them go on.  When vm_pause() has returned,
+ * no thread of the machine's touches guest memory or a disk.  Not from the
+ * machine's own threads.
+ */
+void vm_pause(struct vm *vm);
+void vm_resume(struct vm *vm);
+
+/* Devices.  Before vm_run(). */
+
+enum vm_bus { VM_BUS_PCI, VM_BUS_MMIO };
+
+struct vm_disk {
+	enum vm_bus bus;
+	bool readonly;
+	const char *serial;	/* at most 20 bytes; NULL: empty */
+	unsigned queues;	/* 0: one per vCPU, at most 16 */
+	unsigned pullers;	/* threads; 0: 4 */
+};
+
+/* The machine takes over `img` (not on failure), and closes it. */
+int vm_add_disk(struct vm *vm, struct img *img, const struct vm_disk *disk,
+		struct err *e);
+int vm_add_rng(struct vm *vm, enum vm_bus bus, struct err *e);
+int vm_add_balloon(struct vm *vm, enum vm_bus bus, struct err *e);
+
+/* Host ends of a character device; the machine does not close them. */
+struct vm_chardev {
+	int in, out;		/* -1: none */
+};
+
+/* COM1 to COM4, in the order of calls; and a virtio console. */
+int vm_add_serial(struct vm *vm, const struct vm_chardev *host, struct err *e);
+int vm_add_console(struct vm *vm, enum vm_bus bus,
+		   const struct vm_chardev *host, struct err *e);
+
+/* Ask the guest for `bytes` of its memory back, or give some back to it. */
+int vm_set_balloon(struct vm *vm, uint64_t bytes);
+
+#endif
