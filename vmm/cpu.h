@@ -55,7 +55,10 @@ struct cpu_state {
 	uint8_t fxsave[512] __attribute__((aligned(16)));	/* SDM 10.5.1 */
 };
 
-/* The state after RESET (SDM volume 3, table 9-1). */
+/* The state of the first CPU after RESET (SDM volume 3, 10.1.1); the accelerator
+ * puts CPUID's family and model into RDX, and takes the flag of the first CPU out
+ * of the others' apic_base.
+ */
 void cpu_reset_state(struct cpu_state *s);
 
 /* Flat 32-bit protected mode without paging (base 0, limit 4 GiB; code 0x8,
@@ -76,7 +79,12 @@ struct cpu_topology {
 	unsigned cpus, sockets, cores, threads;	/* cpus is the product */
 };
 
-/* The APIC id of vCPU `i`: SDM volume 3, 8.9. */
+/* The APIC id of vCPU `i` (SDM volume 3, 9.9.3): thread, core and socket, each in
+ * as many bits as its count needs, so that ids may have gaps.
+ */
 uint32_t cpu_apic_id(const struct cpu_topology *t, unsigned i);
+
+/* How many bits tell `n` (at least 1) things apart? */
+unsigned cpu_id_bits(unsigned n);
 
 #endif
