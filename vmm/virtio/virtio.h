@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* virtio.h - what all virtio devices share, whatever the transport (virtio 1.2,
+ * chapters 2 and 3).  Modern only: a driver without VERSION_1 is refused.
+ *
+ * A device is a struct allocated with calloc() whose first member is a struct
+ * virtio:
+ *
+ *	virtio_init(&d->v, vm, &ops, features, n_queues, config_len)
+ *	put its fields into d->v.config
+ *	virtio_attach(&d->v, bus)	(on failure: virtio_free())
+ *
+ * From then on the machine owns it.  notify() says that a queue has requests:
+ *
+ *	while (virtio_pop(v, i, &chain) > 0) {
+ *		...
+ *		virtio_push(v, &chain, written);
+ *	}
+ *
+ * A device whose work is done on other threads (disks: puller.h; or the machine's
+ * loop) sets v->doorbell to an eventfd, which is written instead of a call of
+ * notify(), by the kernel where the accelerator can.
+ *
+ * Locks: v->lock covers registers and config; it lies below the machine lock, so
+ * a callback must not take that.  Then vm->mem_lock for reading, which
+ * virtio_pop() takes and virtio_push() or virtio_unpop() releases, on the same
+ * thread; then each queue's own.  Pop and push need no lock, and other threads
+ * than the CPUs' call them without v->lock, for a reset waits with it held until
+ * what was popped is pushed.
+ */
+#ifndef VIRTIO_H
+#define VIRTIO_H
+
+#include <stdatomic.h>
+
+#include "queue.h"
+#include "vmm/device.h"
+#include "vmm/vmm.h"
+
+#define VIRTIO_F_RING_INDIRECT_DESC	(1ull << 28)
+#define VIRTIO_F_RING_EVENT_IDX		(1ull << 29)
+#define VIRTIO_F_VERSION_1		(1ull << 32)
+
+/* Device status (2.1). */
+#define VIRTIO_STATUS_ACKNOWLEDGE	0x01u
+#define VIRTIO_STATUS_DRIVER		0x02u
+#define VIRTIO_STATUS_DRIVER_OK		0x04u
+#define VIRTIO_STATUS_FEATURES_OK	0x08u
+#define VIRTIO_STATUS_NEEDS_RESET	0x40u
+#define VIRTIO_STATUS_FAILED		0x80u
+
+/* ISR status (4.1.4.5, 4.2.2). */
+#define VIRTIO_ISR_QUEUE	0x01u
+#define VIRTIO_ISR_CONFIG	0x02u
+
+#define VIRTIO_CONFIG_MAX	256u	/* bytes */
+#define VIRTIO_MAX_QUEUES	64u
+
+/* Device types (chapter 5). */
+#define VIRTIO_ID_BLOCK		2u
+#define VIRTIO_ID_CONSOLE	3u
+#define VIRTIO_ID_RNG		4u
+#define VIRTIO_ID_BALLOON	5u
+
+struct virtio;
+
+/* Callbacks hold v->lock, and all are optional. */
+struct virtio_ops {
+	const char *name;	/* "virtio-blk" */
+	uint16_t id;		/* VIRTIO_ID_* */
+	uint32_t pci_class;	/* class, subclass, interface: 0x010000 */
+
+	/* Queue `i` may have requests, and the driver is ready.  Not called if
+	 * v->doorbell is set.
+	 */
+	void (*notify)(struct virtio *v, unsigned i);
+
+	/* The driver writes `size` bytes of config at `offset`, which is within
+	 * config_len; store what is allowed in v->config.
+	 */
+	void (*config_write)(struct virtio *v, unsigned offset, unsigned size,
+			     uint64_t value);
+
+	/* The driver is ready (DRIVER_OK): v->features are final. */
+	void (*start)(struct virtio *v);
+
+	/* Back to the state after power-on; nothing is in flight. */
+	void (*reset)(struct virtio *v);
+
+	/* Release what the device has: threads first.  Without v->lock.  The
+	 * struct is freed by the caller.
+	 */
+	void (*fini)(struct virtio *v);
+};
+
+/* How registers and interrupts reach the guest: pci.c, mmio.c. */
+struct virtio_transport {
+	/* Interrupt for VIRTIO_ISR_* with this MSI-X vector; any thread, with a
+	 * queue's lock held or not.
+	 */
+	void (*interrupt)(struct virtio *v, unsigned isr, uint16_t vector);
+	void (*reset)(struct virtio *v);	/* power-on; the device's reset
+						 * is done */
+	void (*fini)(struct virtio *v);
+};
+
+struct virtio {
+	struct device dev;		/* first */
+	struct device_ops dev_ops;
+	const struct virtio_ops *ops;
+	const struct virtio_transport *transport;
+	void *transport_state;
+	pthread_mutex_t lock;
+	int doorbell;			/* eventfd, the device's; -1: none */
+
+	uint64_t offered;		/* features */
+	uint64_t features;		/* what the driver has accepted */
+	uint32_t feature_select, driver_feature_select, queue_select;
+	_Atomic uint8_t status;
+	_Atomic bool broken;		/* NEEDS_RESET: no queue runs */
+	bool paused;
+
+	uint8_t config[VIRTIO_CONFIG_MAX];	/* little-endian */
+	unsigned config_len;
+	_Atomic uint32_t generation;	/* of config */
+	_Atomic uint16_t config_vector;
+
+	unsigned n_queues;
+	struct vq *queues;
+};
+
+/* `features` without those of the rings and VERSION_1, which are added. */
+int virtio_init(struct virtio *v, struct vm *vm, const struct virtio_ops *ops,
+		uint64_t features, unsigned n_queues, unsigned config_len,
+		struct err *e);
+
+/* Put the device on a bus; the machine owns it from then on, not on failure. */
+int virtio_attach(struct virtio *v, enum vm_bus bus, struct err *e);
+void virtio_free(struct virtio *v);	/* calls ops->fini */
+
+/* The transports: mmio.c and pci.c. */
+int virtio_mmio_attach(struct virtio *v, struct err *e);
+int virtio_pci_attach(struct virtio *v, struct err *e);
+
+/* For devices. */
+
+/* As vq_pop(); when it returns 1, vm->mem_lock is held for reading.  A broken
+ * rule is reported to the driver here.
+ */
+int virtio_pop(struct virtio *v, unsigned i, struct vq_chain *c);
+
+/* Complete a request, interrupt the driver if it wants that, and release
+ * vm->mem_lock.
+ */
+void virtio_push(struct virtio *v, struct vq_chain *c, uint32_t written);
+void virtio_unpop(struct virtio *v, struct vq_chain *c);
+
+/* As vq_arm() and vq_disarm(): notifications of queue `i` are on at the start. */
+bool virtio_arm(struct virtio *v, unsigned i);
+void virtio_disarm(struct virtio *v, unsigned i);
+
+/* The request that was popped breaks the device's own rules so that it cannot be
+ * answered: it needs a reset.  Push it nevertheless.  Any thread.
+ */
+void virtio_break(struct virtio *v);
+
+/* v->config was changed by the device, with v->lock held. */
+void virtio_config_changed(struct virtio *v);
+
+static inline bool virtio_has(const struct virtio *v, uint64_t feature)
+{
+	return v->features & feature;
+}
+
+/* For transports: registers, v->lock held. */
+
+void virtio_set_status(struct virtio *v, uint8_t status);
+uint32_t virtio_offered_word(const struct virtio *v);	/* by feature_select */
+uint32_t virtio_driver_word(const struct virtio *v);
+void virtio_set_driver_word(struct virtio *v, uint32_t word);
+
+/* The selected queue, or NULL. */
+struct vq *virtio_queue(struct virtio *v);
+void virtio_queue_set_size(struct virtio *v, uint64_t size);
+/* Replace the low (shift 0) or high (shift 32) half of an address of the
+ * selected queue, or all of it.
+ */
+enum virtio_ring { VIRTIO_DESC, VIRTIO_AVAIL, VIRTIO_USED };
+void virtio_queue_set_addr(struct virtio *v, enum virtio_ring ring,
+			   unsigned shift, unsigned bits, uint64_t value);
+void virtio_queue_enable(struct virtio *v);
+void virtio_queue_disable(struct virtio *v);	/* waits for its requests */
+
+/* Config of any width and alignment; what lies beyond is 0 and ignored. */
+uint64_t virtio_config_read(struct virtio *v, uint64_t offset, unsigned size);
+void virtio_config_write(struct virtio *v, uint64_t offset, unsigned size,
+			 uint64_t value);
+
+/* The driver wrote a doorbell. */
+void virtio_notify(struct virtio *v, uint32_t queue);
+
+/* The state after power-on but for what the transport keeps; waits for requests
+ * in flight.
+ */
+void virtio_reset(struct virtio *v);
+
+#endif
