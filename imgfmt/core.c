@@ -122,6 +122,32 @@ struct img *img_below(const struct img *img)
 	return img->below;
 }
 
+bool img_in_order(const struct img *img)
+{
+	return img->in_order;
+}
+
+int img_take(struct img *img, uint64_t window, struct img_batch *batch,
+	     struct err *e)
+{
+	batch->n = 0;
+	batch->packed_len = 0;
+	return img->drv->take(img, window, batch, e);
+}
+
+int img_unpack(struct img *img, const struct img_batch *batch, size_t i,
+	       void *buf)
+{
+	return img->drv->unpack(img, batch, i, buf);
+}
+
+void img_batch_free(struct img_batch *batch)
+{
+	free(batch->runs);
+	free(batch->packed);
+	*batch = (struct img_batch){ 0 };
+}
+
 static void layer_lock(struct img *img)
 {
 	if (!(img->drv->flags & DRV_PARALLEL))
@@ -166,6 +192,8 @@ int img_map_layer(struct img *img, uint64_t offset, uint64_t len,
 	*ext = (struct img_extent){ .offset = offset, .len = len, .fd = -1 };
 	if (!len || !range_ok(img, len, offset))
 		return -ERANGE;
+	if (img->in_order)
+		return -ESPIPE;
 	if (!img->drv->map)
 		return 0;
 	layer_lock(img);
@@ -211,6 +239,8 @@ int img_read(struct img *img, void *buf, size_t len, uint64_t offset)
 		return -ERANGE;
 	if (!len)
 		return 0;
+	if (img->in_order)
+		return -ESPIPE;
 	if (img->backing)
 		return read_chain(img, buf, len, offset);
 	return read_layer(img, buf, len, offset);

@@ -72,6 +72,12 @@ struct img_driver {
 	int (*write_compressed)(struct img *img, const void *data,
 				size_t data_len, uint64_t offset);
 
+	/* Of a layer with img->in_order, which are called as they are. */
+	int (*take)(struct img *img, uint64_t window, struct img_batch *batch,
+		    struct err *e);
+	int (*unpack)(struct img *img, const struct img_batch *batch, size_t i,
+		      void *buf);
+
 	/* Optional: -ENOTSUP. */
 	int (*create)(struct img *below, const struct img_create_args *args,
 		      struct err *e);
@@ -101,6 +107,11 @@ struct img_driver {
 #define DRV_APPENDS	0x08u	/* can only be written from the start to the end;
 				 * its first 64 KiB can be read */
 #define DRV_ONE_PASS	0x10u	/* create() knows layers of that kind */
+#define DRV_FORWARD	0x20u	/* can only be read from the start to the end;
+				 * the first 64 KiB stay; the length is
+				 * INT64_MAX until the end was met, reading
+				 * beyond that gives -ENODATA */
+#define DRV_READS_FORWARD 0x40u	/* open() knows layers of that kind */
 #define DRV_FORMAT	0x04u	/* a user can name it; listed by img_formats() */
 
 struct img {
@@ -114,6 +125,7 @@ struct img {
 					 * less than compress_unit */
 	bool compress_only;		/* stores nothing but compressed units */
 	bool spoiled;			/* img_spoil() was called */
+	bool in_order;			/* see img_in_order() */
 	unsigned flags;			/* IMG_*, as opened */
 	unsigned depth;			/* of backing files behind this one */
 	char *name;			/* file name, for messages and relative

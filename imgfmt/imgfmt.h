@@ -45,6 +45,8 @@ struct json_t;			/* jansson's value */
 #define IMG_NO_DATA	0x0200u	/* only metadata is wanted (info, check): open
 				 * no backing file, and go on when an external
 				 * data file is missing */
+#define IMG_SALVAGE	0x0400u	/* open what is cut off at its end; the image
+				 * may then be img_in_order() */
 
 /* Deciding what an image may pull in.
  *
@@ -124,6 +126,15 @@ int img_file_fd(int fd, const char *name, unsigned flags, struct img **out,
  */
 int img_stream_fd(int fd, const char *name, struct img **out, struct err *e);
 
+/* A descriptor that can only be read, from the start to the end: a pipe or
+ * standard input.  The layer owns it on success.  `stop` (may be NULL) is asked
+ * a few times each second whether to give up, with -ECANCELED, also here, where
+ * the first bytes are waited for.  For formats that can be read in one pass;
+ * img_stack() refuses others.
+ */
+int img_pipe_fd(int fd, const char *name, bool (*stop)(void *arg), void *arg,
+		struct img **out, struct err *e);
+
 /* Show only [offset, offset + len) of `below`.  Ownership as img_stack(). */
 int img_window(struct img *below, uint64_t offset, uint64_t len,
 	       struct img **out, struct err *e);
@@ -162,6 +173,41 @@ int img_flush(struct img *img);
 
 #define IMG_ZERO_KEEP	0x01u	/* img_zero(): stay allocated */
 #define IMG_ZERO_FAST	0x02u	/* img_zero(): -ENOTSUP rather than be slow */
+
+/* Reading in the order of the file.
+ *
+ * Of a stream without tables the data can be had only in the order in which it
+ * comes, once: img_read() and img_map() give -ESPIPE.  What does not come reads
+ * as zeroes.
+ */
+bool img_in_order(const struct img *img);
+
+struct img_run {
+	uint64_t offset;	/* in the image, bytes */
+	uint32_t len;		/* bytes */
+	uint32_t packed_len;	/* as stored, bytes, */
+	size_t packed;		/* from here in the batch's `packed` */
+};
+
+/* Zeroed to begin with; reused by the next img_take(). */
+struct img_batch {
+	struct img_run *runs;
+	size_t n, cap;
+	uint8_t *packed;
+	size_t packed_len, packed_cap;
+};
+
+/* The runs that come next, as long as they are different ones inside the same
+ * `window` bytes of the image (a power of two, no less than the block size);
+ * none at the end of a whole stream.  After -EUCLEAN (cut off or broken) there
+ * is nothing more to be had.  One thread at a time.
+ */
+int img_take(struct img *img, uint64_t window, struct img_batch *batch,
+	     struct err *e);
+/* The runs[i].len bytes of a run.  Any thread. */
+int img_unpack(struct img *img, const struct img_batch *batch, size_t i,
+	       void *buf);
+void img_batch_free(struct img_batch *batch);
 
 /* What lies at `offset`, without reading it. */
 struct img_extent {

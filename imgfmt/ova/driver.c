@@ -111,6 +111,7 @@ static int ova_open(struct img *img, const struct img_open_args *args,
 	if (s->disk) {
 		img->size = img_size(s->disk);
 		img->block_size = img_block_size(s->disk);
+		img->in_order = img_in_order(s->disk);
 	}
 	return 0;
 }
@@ -149,6 +150,24 @@ static int ova_map(struct img *img, uint64_t offset, uint64_t len,
 	return rc;
 }
 
+static int ova_take(struct img *img, uint64_t window, struct img_batch *batch,
+		    struct err *e)
+{
+	struct ova *s = img->state;
+	int rc = usable(s);
+
+	return rc ? fail_rc(e, rc, "%s", img->name)
+		  : img_take(s->disk, window, batch, e);
+}
+
+static int ova_unpack(struct img *img, const struct img_batch *batch, size_t i,
+		      void *buf)
+{
+	struct ova *s = img->state;
+
+	return img_unpack(s->disk, batch, i, buf);
+}
+
 static int ova_locate(struct img *img, uint64_t offset, struct img_extent *ext)
 {
 	struct ova *s = img->state;
@@ -167,6 +186,8 @@ const struct img_driver img_ova_driver = {
 	.read = ova_read,
 	.map = ova_map,
 	.locate = ova_locate,
+	.take = ova_take,
+	.unpack = ova_unpack,
 	.check = ova_check,
 	.info = ova_info,
 	.verify = ova_verify,

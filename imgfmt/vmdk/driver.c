@@ -136,6 +136,9 @@ static int read_descriptor(struct vmdk *s, struct err *e)
 		return fail_rc(e, rc, "Could not read the beginning of %s",
 			       s->img->name);
 	s->d.cid = s->d.parent_cid = VMDK_CID_NONE;
+	if (s->file->drv->flags & DRV_FORWARD &&
+	    !(vmdk_sparse_probe(head, n, &kind) && kind == VMDK_HOSTED))
+		return vmdk_not_in_order(s, e);
 	if (vmdk_sparse_probe(head, n, &kind))
 		/* ESXi's kinds have no room for one. */
 		return kind == VMDK_HOSTED ? read_embedded(s, e) : 0;
@@ -172,6 +175,7 @@ static int publish_parent(struct vmdk *s, unsigned flags, struct err *e)
 static void release(struct vmdk *s)
 {
 	vmdk_inflate_free(s);
+	vmdk_forward_free(s);
 	vmdk_cache_fini(&s->cache);
 	vmdk_extents_close(s);
 	vmdk_descriptor_free(&s->d);
@@ -201,6 +205,10 @@ static int vmdk_open(struct img *img, const struct img_open_args *args,
 		rc = fail(e, ENOMEM, "out of memory");
 	if (!rc && img->flags & IMG_WRITE)
 		rc = vmdk_write_begin(s, e);
+	if (!rc && s->forward && s->d.parent_cid != VMDK_CID_NONE)
+		rc = fail(e, ESPIPE, "%s: the disk has a parent, and its own "
+			  "part cannot be read on its own: save it to a file "
+			  "first", img->name);
 	if (!rc)
 		rc = publish_parent(s, args->flags, e);
 	if (rc)
@@ -237,7 +245,7 @@ static int check_backing(struct img *img, struct err *e)
 const struct img_driver img_vmdk_driver = {
 	.name = "vmdk",
 	.state_size = sizeof(struct vmdk),
-	.flags = DRV_PARALLEL | DRV_FORMAT | DRV_ONE_PASS,
+	.flags = DRV_PARALLEL | DRV_FORMAT | DRV_ONE_PASS | DRV_READS_FORWARD,
 	.probe = probe,
 	.open = vmdk_open,
 	.close = vmdk_close,
@@ -249,6 +257,8 @@ const struct img_driver img_vmdk_driver = {
 	.flush = vmdk_flush,
 	.map = vmdk_map,
 	.locate = vmdk_locate,
+	.take = vmdk_take,
+	.unpack = vmdk_unpack,
 	.codec_new = vmdk_codec_new,
 	.codec_free = vmdk_codec_free,
 	.compress = vmdk_compress,

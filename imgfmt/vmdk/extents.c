@@ -95,17 +95,31 @@ static int take_plain(struct vmdk_extent *x, struct err *e)
 		    x->owned->name, ULL(have), ULL(x->len), ULL(x->offset));
 }
 
+/* What a stream that is cut off has can be read in its order. */
+static int take_what_is_there(struct vmdk *s, struct vmdk_extent *x, int rc)
+{
+	if (rc != -EUCLEAN || !(s->img->flags & IMG_SALVAGE) ||
+	    x->file != s->file || s->n_extents > 1)
+		return rc;
+	return vmdk_forward_open(s, x, NULL) ? rc : 0;
+}
+
 static int take_sparse(struct vmdk *s, struct vmdk_extent *x, const char *name,
 		       struct err *e)
 {
-	int rc = vmdk_sparse_read(x->file, name, &x->t, e);
+	int rc;
 
-	if (!rc && x->t.capacity < x->len)
+	if (s->file->drv->flags & DRV_FORWARD)
+		return vmdk_forward_open(s, x, e);
+	rc = vmdk_sparse_read(x->file, name, &x->t, e);
+	if (rc)
+		return take_what_is_there(s, x, rc);
+	if (x->t.capacity < x->len)
 		rc = fail(e, EUCLEAN, "%s holds %llu bytes of the disk, and "
 			  "its descriptor says %llu", name, ULL(x->t.capacity),
 			  ULL(x->len));
 	if (!rc && x->t.compressed && !x->t.footer && !x->t.making &&
-	    !(s->img->flags & IMG_NO_DATA))
+	    !(s->img->flags & (IMG_NO_DATA | IMG_SALVAGE)))
 		rc = vmdk_check_tail(s, x, name, e);
 	return rc;
 }
@@ -116,6 +130,8 @@ static int open_extent(struct vmdk *s, const struct img_open_args *args,
 {
 	int rc;
 
+	if (s->file->drv->flags & DRV_FORWARD)
+		return vmdk_not_in_order(s, e);
 	if (x->storage == VMDK_ZEROES)
 		return 0;
 	rc = check_line(s, x->line, e);

@@ -98,12 +98,6 @@ static void put_worker(struct vmdk_inflate *f, struct worker *w)
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* Deflate adds little to what does not shrink. */
-static uint64_t max_stream(const struct vmdk_tables *t)
-{
-	return 2ull * t->grain + 4096;
-}
-
 /* Have `len` bytes at `host` in w->in, of which `have` are there. */
 static int fill(struct worker *w, struct vmdk_extent *x, uint64_t host,
 		size_t have, size_t len)
@@ -131,7 +125,7 @@ static int read_stream(struct worker *w, const struct vmdk_run *run,
 		       uint64_t rel, size_t *at, size_t *len)
 {
 	const struct vmdk_tables *t = &run->x->t;
-	uint64_t max = max_stream(t), guess = run->room;
+	uint64_t max = vmdk_max_stream(t), guess = run->room;
 	uint64_t left = atomic_load(&run->x->file_len) - run->host;
 	size_t size;
 	int rc;
@@ -176,6 +170,19 @@ static int inflate(struct worker *w, const uint8_t *in, size_t len,
 		return -EUCLEAN;
 	memset(out + got, 0, grain - got);
 	return 0;
+}
+
+int vmdk_inflate_bytes(struct vmdk *s, const uint8_t *in, size_t len,
+		       uint8_t *out, size_t grain, size_t need)
+{
+	struct worker *w = get_worker(s->inflate);
+	int rc;
+
+	if (!w)
+		return -ENOMEM;
+	rc = inflate(w, in, len, out, grain, need);
+	put_worker(s->inflate, w);
+	return rc;
 }
 
 /* The whole grain into `out`, which has room for one. */

@@ -62,6 +62,7 @@ struct vmdk_cache {
 
 struct vmdk_inflate;			/* decompressors; inflate.c */
 struct vmdk_stream_out;			/* a stream being made; stream_write.c */
+struct vmdk_forward;			/* one read in order; forward.c */
 
 struct vmdk {
 	struct img *img;
@@ -75,6 +76,7 @@ struct vmdk {
 	struct rangelock ranges;
 	struct vmdk_inflate *inflate;
 	struct vmdk_stream_out *out;	/* or NULL */
+	struct vmdk_forward *forward;	/* or NULL */
 
 	pthread_mutex_t lock;
 	pthread_mutex_t flushing;
@@ -139,12 +141,38 @@ int vmdk_entry_at(struct vmdk *s, struct vmdk_extent *x, uint64_t table,
 int vmdk_check_tail(struct vmdk *s, struct vmdk_extent *x, const char *name,
 		    struct err *e);
 
+/* A compressed grain is no longer: deflate adds little to what does not
+ * shrink.  Bytes.
+ */
+static inline uint64_t vmdk_max_stream(const struct vmdk_tables *t)
+{
+	return 2ull * t->grain + 4096;
+}
+
 /* inflate.c: reading compressed grains; any thread, not locked. */
 int vmdk_inflate_new(struct vmdk *s);
 void vmdk_inflate_free(struct vmdk *s);
 /* `rel` is the offset in the extent; does not leave the grain. */
 int vmdk_inflate_read(struct vmdk *s, const struct vmdk_run *run, uint64_t rel,
 		      void *buf, size_t len);
+
+/* The bytes of a whole grain, the compressed ones of which are at hand.  `out`
+ * has room for `grain` bytes, `need` of which must come.
+ */
+int vmdk_inflate_bytes(struct vmdk *s, const uint8_t *in, size_t len,
+		       uint8_t *out, size_t grain, size_t need);
+
+/* forward.c: reading a stream by its markers, in one pass.  Fills in x->t from
+ * the header alone.  s->forward is freed by vmdk_forward_free().
+ */
+int vmdk_forward_open(struct vmdk *s, struct vmdk_extent *x, struct err *e);
+/* Say that a VMDK of this kind comes in no order; returns -ESPIPE. */
+int vmdk_not_in_order(const struct vmdk *s, struct err *e);
+void vmdk_forward_free(struct vmdk *s);
+int vmdk_take(struct img *img, uint64_t window, struct img_batch *batch,
+	      struct err *e);
+int vmdk_unpack(struct img *img, const struct img_batch *batch, size_t i,
+		void *buf);
 
 /* read.c */
 int vmdk_read(struct img *img, void *buf, size_t len, uint64_t offset);

@@ -181,7 +181,7 @@ struct vmdk_tables {
 	 */
 	struct vmdk_header h;
 	uint64_t footer;		/* host offset, 0: none */
-	bool making;			/* it has no end yet */
+	bool making;			/* it has no end yet, or no tables */
 };
 
 /* header.c.  Decoding checks only the magic and the version; vmdk_hosted_read()
