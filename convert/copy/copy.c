@@ -62,6 +62,8 @@ static int copy_next(void *ctx, unsigned slot, struct err *e)
 	struct piece *p = &c->pieces[slot];
 	int rc;
 
+	if (c->in_order)
+		return in_order_next(c, p, e);
 	if (!rest(c))
 		return 0;
 	rc = plan_hole(c, p, &p->len, e);
@@ -109,7 +111,7 @@ static int copy_finish(void *ctx, unsigned slot, struct err *e)
 	p->n_lost = 0;
 	r->data += p->data;
 	r->written += p->written;
-	atomic_fetch_add(&c->done, p->len);
+	atomic_fetch_add(&c->done, p->late ? 0 : p->len);
 	atomic_fetch_add(&c->data, p->data);
 	p->data = 0;
 	p->written = 0;
@@ -132,6 +134,10 @@ static int check_args(const struct copy_args *a, struct err *e)
 {
 	uint64_t total = 0;
 
+	int rc = in_order_check(a, e);
+
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < a->n_sources; i++)
 		total += img_size(a->sources[i]);
 	if (!a->dst)
@@ -172,6 +178,18 @@ static bool compresses(const struct copy_args *a)
 	return a->dst && (a->compress || img_compress_only(a->dst));
 }
 
+/* A window holds whole blocks of a source that comes in its own order. */
+static void fit_source(struct copy *c, struct img *src)
+{
+	uint32_t block = img_block_size(src);
+
+	c->in_order = true;
+	if (block > c->piece_size)
+		c->piece_size = block;
+	if (block < c->granule)
+		c->granule = block;
+}
+
 static void choose_sizes(struct copy *c)
 {
 	const struct copy_args *a = c->args;
@@ -187,6 +205,8 @@ static void choose_sizes(struct copy *c)
 		if (c->unit < c->granule)
 			c->granule = c->unit;
 	}
+	if (a->n_sources && img_in_order(a->sources[0]))
+		fit_source(c, a->sources[0]);
 	c->sparse = min_u64(c->sparse, c->piece_size);
 	c->block = a->dst ? sparse_block(c) : c->granule;
 	if (a->keep_backing)
@@ -197,8 +217,9 @@ static void choose_sizes(struct copy *c)
 	 * has one place for each byte, so any order gives the same.
 	 */
 	c->ordered = a->dst &&
-		     (!a->out_of_order || img_compress_only(a->dst)) &&
-		     !(img_flags(a->dst) & IMG_DIRECT &&
+		     (!a->out_of_order || img_compress_only(a->dst) ||
+		      c->in_order) &&
+		     !(img_flags(a->dst) & IMG_DIRECT && !c->in_order &&
 		       !strcmp(img_format(a->dst), "raw"));
 	c->threads = a->threads ? a->threads : thread_cpus();
 	if (c->threads > COPY_MAX_THREADS)
@@ -206,7 +227,11 @@ static void choose_sizes(struct copy *c)
 	/* More pieces than threads, so that one that is slow or not running
 	 * at the head of the line does not stop the others.
 	 */
-	c->slots = c->threads == 1 ? 1 : c->threads < 4 ? 12 : c->threads + 8;
+	if (c->piece_size > PIECE_SIZE && c->in_order)
+		c->slots = c->threads;	/* grains of many megabytes */
+	else
+		c->slots = c->threads == 1 ? 1 : c->threads < 4 ? 12
+			   : c->threads + 8;
 }
 
 static int make_codecs(struct copy *c, struct err *e)
@@ -246,6 +271,7 @@ static void tear_down(struct copy *c)
 	for (unsigned i = 0; c->pieces && i < c->slots; i++)
 		piece_free(&c->pieces[i]);
 	free(c->pieces);
+	img_batch_free(&c->ahead);
 	for (unsigned i = 0; c->codecs && i < c->threads; i++)
 		img_codec_free(c->codecs[i]);
 	free(c->codecs);
@@ -271,6 +297,8 @@ static int run(struct copy *c, struct err *e)
 	/* It may be why reading failed, and then it says more. */
 	if ((!rc || rc == -EIO) && source_check(&c->src, e))
 		rc = -EIO;
+	if (!rc && in_order_end(c))
+		rc = fail(e, ENOMEM, "out of memory");
 	if (!rc && c->hasher)
 		rc = hasher_end(c->hasher, c->src.total, c->result->digest);
 	return rc;

@@ -94,6 +94,10 @@ struct copy_result {
 	uint64_t lost;			/* bytes that salvage gave up */
 	struct copy_lost *lost_ranges;	/* merged, in order */
 	size_t n_lost;
+	/* Why salvage gave up a source that can only be read in its order (the
+	 * rest of it is among the ranges); else empty.
+	 */
+	struct err gave_up;
 	uint8_t digest[CHECKSUM_MAX_LEN];	/* args->checksum->len bytes */
 };
 

@@ -43,6 +43,7 @@ void piece_free(struct piece *p)
 	free(p->packed);
 	free(p->packed_len);
 	free(p->lost);
+	img_batch_free(&p->batch);
 }
 
 static enum granule extent_granule(const struct copy *c,
@@ -113,7 +114,7 @@ static bool must_read(const struct copy *c, uint8_t granule)
 	       (granule == GRANULE_SKIP && c->hasher);
 }
 
-static void wait_for_rate(struct copy *c, struct pipeline *pl, size_t len)
+void piece_wait_for_rate(struct copy *c, struct pipeline *pl, size_t len)
 {
 	uint64_t start, now = clock_ns();
 
@@ -140,7 +141,7 @@ static int read_granules(struct copy *c, struct piece *p, struct pipeline *pl,
 		while (end < n && must_read(c, p->granules[end]))
 			end++;
 		len = piece_bytes(c, p, i, end);
-		wait_for_rate(c, pl, len);
+		piece_wait_for_rate(c, pl, len);
 		rc = piece_read(c, p, i * c->granule, len, e);
 		if (rc)
 			return rc;
@@ -287,6 +288,28 @@ static int compress_window(struct copy *c, struct piece *p, unsigned worker,
 	return 0;
 }
 
+static int map_and_read(struct copy *c, struct piece *p, struct pipeline *pl,
+			struct err *e)
+{
+	int rc = map_granules(c, p, e);
+
+	if (!rc && c->unit)
+		complete_units(c, p);
+	if (!rc)
+		rc = read_granules(c, p, pl, e);
+	return rc ? rc : source_check(&c->src, e);
+}
+
+static int load(struct copy *c, struct piece *p, struct pipeline *pl,
+		struct err *e)
+{
+	if (!c->in_order)
+		return map_and_read(c, p, pl, e);
+	for (size_t i = 0; i < p->batch.n; i++)
+		piece_wait_for_rate(c, pl, p->batch.runs[i].len);
+	return in_order_load(c, p, e);
+}
+
 int piece_process(struct copy *c, struct piece *p, struct pipeline *pl,
 		  unsigned worker, struct err *e)
 {
@@ -296,19 +319,14 @@ int piece_process(struct copy *c, struct piece *p, struct pipeline *pl,
 	p->written = 0;
 	p->n_lost = 0;
 	if (p->kind == PIECE_WINDOW) {
-		rc = map_granules(c, p, e);
-		if (rc)
-			return rc;
-		if (c->unit)
-			complete_units(c, p);
-		rc = read_granules(c, p, pl, e);
-		if (!rc)
-			rc = source_check(&c->src, e);
+		rc = load(c, p, pl, e);
 		if (rc)
 			return rc;
 		if (pipeline_stopped(pl))
 			return 0;
-		find_zeroes(c, p);
+		/* Late zeroes must be written: they may not be the first. */
+		if (!p->late)
+			find_zeroes(c, p);
 		rc = c->hasher ? hash_window(c, p, e) : 0;
 		if (!rc && c->unit)
 			rc = compress_window(c, p, worker, e);

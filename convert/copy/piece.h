@@ -31,6 +31,8 @@ struct piece {
 	uint8_t *packed;		/* compressed units in a row, or NULL */
 	size_t *packed_len;		/* of each unit; 0: not compressed */
 	uint64_t data, written;		/* bytes */
+	bool late;			/* its window has passed before */
+	struct img_batch batch;		/* of a source in its own order */
 	struct copy_lost *lost;		/* what salvage gave up here */
 	size_t n_lost, lost_cap;
 };
@@ -52,6 +54,12 @@ struct copy {
 	unsigned threads, slots;
 	uint64_t cursor;		/* next(): where it stands */
 	uint64_t map_ask;		/* next(): how far ahead to map */
+	bool in_order;			/* the source is img_in_order() */
+	/* next(), of such a source. */
+	struct img_batch ahead;		/* what comes next */
+	bool no_more;
+	uint64_t arrived;		/* the end of the data so far */
+	int gave_up;			/* why salvage met no end, or 0 */
 	pthread_mutex_t rate_lock;
 	uint64_t rate_next;		/* when the next read may start, ns */
 	atomic_uint_fast64_t done, data;	/* bytes */
@@ -86,6 +94,17 @@ int piece_process(struct copy *c, struct piece *p, struct pipeline *pl,
 		  unsigned worker, struct err *e);
 /* Write it to dst. */
 int piece_write(struct copy *c, struct piece *p, struct err *e);
+
+/* in_order.c: of a source that is img_in_order(): the calls that take the place
+ * of next() and of mapping and reading, and what is lost at the end.
+ */
+int in_order_check(const struct copy_args *args, struct err *e);
+int in_order_next(struct copy *c, struct piece *p, struct err *e);
+int in_order_load(struct copy *c, struct piece *p, struct err *e);
+int in_order_end(struct copy *c);
+
+/* Wait until `len` bytes more may be read. */
+void piece_wait_for_rate(struct copy *c, struct pipeline *pl, size_t len);
 
 /* Read what the granules say, around errors if that is wanted. */
 int piece_read(struct copy *c, struct piece *p, size_t at, size_t len,

@@ -36,12 +36,24 @@ static int write_zeroes(struct copy *c, uint64_t offset, uint64_t len,
 	return 0;
 }
 
+/* Late data, for a target that can only be written in order. */
+static int no_way_back(const struct copy *c, const struct piece *p,
+		       struct err *e)
+{
+	return fail(e, ESPIPE, "%s comes back to byte %llu of the disk, which "
+		    "has gone out already: save it, or what is made of it, to "
+		    "a file first", img_name(c->args->sources[0]),
+		    (unsigned long long)p->offset);
+}
+
 static int write_plain(struct copy *c, struct piece *p, size_t at, size_t len,
 		       struct err *e)
 {
 	int rc;
 
 	rc = img_write(c->args->dst, p->buf + at, len, p->offset + at);
+	if (rc == -ESPIPE && p->late)
+		return no_way_back(c, p, e);
 	if (rc)
 		return write_error(c, rc, p->offset + at, e);
 	p->written += len;
