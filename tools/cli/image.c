@@ -9,6 +9,7 @@
 #include "imgfmt/base/buf.h"
 #include "tools/cli/image.h"
 #include "tools/cli/image_opts.h"
+#include "tools/cli/image_pipe.h"
 
 /* Protocols that people know from qemu-img, for a better answer. */
 static const char *const protocols[] = {
@@ -89,7 +90,10 @@ static int open_plain(struct cli *cli, const struct image *im, unsigned flags,
 	rc = image_file_name(im->name, &name, e);
 	if (rc)
 		return rc;
-	rc = img_open(name, &args, out, e);
+	if (im->pipe && !cli->dropin && image_is_pipe(name))
+		rc = image_open_pipe(name, &args, out, e);
+	else
+		rc = img_open(name, &args, out, e);
 	free(name);
 	return rc;
 }

@@ -20,6 +20,8 @@ struct image {
 	/* An internal snapshot: ID_OR_NAME or "snapshot.id=,snapshot.name=". */
 	const char *snapshot;
 	const char *backing, *backing_format;	/* as in img_open_args */
+	bool pipe;		/* may come through one ("-": standard input)
+				 * but for qemu-img's face */
 	bool any_disk;		/* --disk may be about another image */
 };
 

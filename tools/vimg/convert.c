@@ -191,6 +191,8 @@ static int check_caches(struct cli *cli, struct convert *c)
 	c->source.flags |= flags;
 	/* As qemu-img, its face does not wait for the disk. */
 	flags = cli->dropin ? IMG_NO_FLUSH : 0;
+	if (c->salvage)
+		c->source.flags |= IMG_SALVAGE;
 	if (c->target_cache && !cli_cache_flags(c->target_cache, &flags))
 		return cli_bad(cli, "Invalid cache option: %s",
 			       c->target_cache);
@@ -260,7 +262,7 @@ static int parse(struct cli *cli, struct convert *c, int argc, char **argv)
 
 static int convert_run(struct cli *cli, int argc, char **argv)
 {
-	struct convert c = { .sparse = UINT64_MAX };
+	struct convert c = { .sparse = UINT64_MAX, .source.pipe = true };
 	int rc;
 
 	rc = parse(cli, &c, argc, argv);
@@ -285,7 +287,8 @@ const struct cli_command cmd_convert = {
 		    "FILE [FILE2 ...] OUTPUT",
 	.help =
 "Copy what an image holds into an image of another format.  Several files are\n"
-"laid end to end.  OUTPUT appears under its name when it is complete.\n\n"
+"laid end to end.  OUTPUT appears under its name when it is complete.  As - they\n"
+"are standard input (a streamOptimized VMDK may come through a pipe) and output.\n\n"
 "  -f FMT, -O FMT         the formats of FILE (guessed) and OUTPUT (raw)\n"
 "  -o KEY=VALUE,...       options of the new format; -o help lists them\n"
 "  --profile NAME         what this product takes: aws, esx or workstation\n"
@@ -304,7 +307,8 @@ const struct cli_command cmd_convert = {
 "                         directsync or unsafe\n"
 "  --disk NAME|N          which disk of a package (ova) that holds several\n"
 "  --ignore-manifest      go on although a package does not match its manifest\n"
-"  --salvage              go on after read errors: write zeroes, list the loss\n"
+"  --salvage              go on after read errors, and with what there is of a\n"
+"                         stream cut off: write zeroes, list the loss\n"
 "  -p, --progress=human|json  show progress\n"
 "  --output=json          print what was done, and what was lost, as JSON\n"
 "  -U, --force-share      FILE may be in use by another process\n"
@@ -314,5 +318,6 @@ const struct cli_command cmd_convert = {
 "Examples:\n"
 "  vimg convert -p -O qcow2 disk.raw disk.qcow2\n"
 "  vimg convert -c -O qcow2 -o compression_type=zstd disk.raw small.qcow2\n"
-"  vimg convert -n -O raw disk.qcow2 /dev/vg/lv\n",
+"  vimg convert -n -O raw disk.qcow2 /dev/vg/lv\n"
+"  curl -s URL | vimg convert -O qcow2 - disk.qcow2\n",
 };

@@ -166,6 +166,8 @@ static int copy(struct job *job, struct img *dst, bool zero)
 	progress_start(&job->progress, job->c->progress);
 	rc = job->total ? copy_run(&args, &job->result, &job->e) : 0;
 	progress_end(&job->progress, !rc);
+	if (!rc && job->result.gave_up.text[0])
+		cli_error(job->cli, "warning: %s", job->result.gave_up.text);
 	return rc;
 }
 
