@@ -3,11 +3,9 @@
  *
  * Locks, outermost first:
  *	vm->lock	the machine lock: device registers, timers, run state
- *	a device's own	where a region is REGION_UNLOCKED
+ *	a device's own	where a region is REGION_UNLOCKED; a virtqueue's
  *	vm->mem_lock	read: between taking a request and completing it;
- *			write: while the memory map changes (see mem_set_pam);
- *			prefers writers, so nobody takes it twice
- *	a virtqueue's	held for taking a request, and for completing it
+ *			write: while the memory map changes (see mem_set_pam)
  *	vm->bus_lock	the lists of regions; held for a look-up only
  *	vm->irq_lock	lines, 8259, IOAPIC, and soft's LAPICs
  *	clock.lock	the list of timers
