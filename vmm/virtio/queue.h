@@ -6,10 +6,8 @@
  * broken then, and does nothing more until it is reset.  What pop hands out is a
  * copy that the driver cannot change any more, but for the bytes in the buffers.
  *
- * Threads: vq_pop(), vq_push(), vq_unpop(), vq_arm(), vq_disarm() and
- * vq_need_interrupt() are called with vm->mem_lock held for reading and then
- * q->lock; mem_lock stays held from pop to push, q->lock does not.  Devices call
- * virtio_pop() and its like (virtio.h), which do that.
+ * Threads: all of these but those of chains are called with q->lock held.
+ * Devices call virtio_pop() and its like (virtio.h), which take it.
  */
 #ifndef VIRTIO_QUEUE_H
 #define VIRTIO_QUEUE_H
@@ -47,7 +45,7 @@ struct vq {
 	bool signalled_valid;
 	uint16_t used_flags;		/* what the ring's flags hold */
 	unsigned in_flight;		/* popped and not pushed */
-	const char *broken;		/* which rule was broken, or NULL */
+	const char *broken;		/* which rule was broken, in words, or NULL */
 
 	/* Where the rings are; valid while the memory map has this generation. */
 	uint64_t generation;
@@ -69,13 +67,11 @@ struct vq_chain {
 int vq_init(struct vq *q, struct vm *vm, uint16_t max_size);
 void vq_fini(struct vq *q);
 
-/* The state after a reset of the device: not enabled.  Nothing is in flight;
- * q->lock is held.
- */
+/* The state after a reset of the device: not enabled.  Nothing is in flight. */
 void vq_reset(struct vq *q);
 
 /* Start with what the driver has set.  0, or -EINVAL: a ring is misaligned or
- * not in memory; the queue is broken then.  q->lock is held.
+ * not in memory; the queue is broken then.
  */
 int vq_enable(struct vq *q);
 
@@ -103,8 +99,8 @@ bool vq_arm(struct vq *q);
 /* It need not notify. */
 void vq_disarm(struct vq *q);
 
-/* Wait until nothing is in flight.  q->lock is held, and let go meanwhile; the
- * queue must not be live.
+/* Wait until nothing is in flight.  q->lock is let go meanwhile; the queue must
+ * not be live, or more would come.
  */
 void vq_drain(struct vq *q);
 

@@ -21,11 +21,10 @@
  * notify(), by the kernel where the accelerator can.
  *
  * Locks: v->lock covers registers and config; it lies below the machine lock, so
- * a callback must not take that.  Then vm->mem_lock for reading, which
- * virtio_pop() takes and virtio_push() or virtio_unpop() releases, on the same
- * thread; then each queue's own.  Pop and push need no lock, and other threads
- * than the CPUs' call them without v->lock, for a reset waits with it held until
- * what was popped is pushed.
+ * a callback must not take that.  Each queue's own lies below v->lock.  Popping
+ * and pushing needs no lock, and what happens between the two on a thread must
+ * not take v->lock or the machine lock if it did not hold them before: a reset
+ * waits with both held until what was popped is pushed.
  */
 #ifndef VIRTIO_H
 #define VIRTIO_H
@@ -143,14 +142,10 @@ int virtio_pci_attach(struct virtio *v, struct err *e);
 
 /* For devices. */
 
-/* As vq_pop(); when it returns 1, vm->mem_lock is held for reading.  A broken
- * rule is reported to the driver here.
- */
+/* As vq_pop(); a broken rule is reported to the driver here. */
 int virtio_pop(struct virtio *v, unsigned i, struct vq_chain *c);
 
-/* Complete a request, interrupt the driver if it wants that, and release
- * vm->mem_lock.
- */
+/* Complete a request, and interrupt the driver if it wants that. */
 void virtio_push(struct virtio *v, struct vq_chain *c, uint32_t written);
 void virtio_unpop(struct virtio *v, struct vq_chain *c);
 
