@@ -13,6 +13,7 @@
 #include "vmm/irq.h"
 
 #define PCI_N_BARS	6u
+#define PCI_N_PIRQS	4u
 #define PCI_CONFIG_SIZE	256u
 #define PCI_DEVFN(slot, fn) ((slot) << 3 | (fn))
 
@@ -44,7 +45,7 @@ struct pci_bus;
 struct pci_bar {
 	struct region region;	/* ops NULL: no such register */
 	bool is_64;		/* uses the next register too */
-	bool prefetch;
+	bool prefetch;		/* set before pci_bar_init() */
 };
 
 /* A part of a device's struct.  Fill in config (ids, class, capabilities) and
@@ -57,8 +58,13 @@ struct pci_function {
 	uint8_t config[PCI_CONFIG_SIZE];
 	uint8_t initial[PCI_CONFIG_SIZE];	/* config after a reset */
 	uint8_t writable[PCI_CONFIG_SIZE];	/* bits that software may change */
+	uint16_t cap_end;			/* pci_add_capability()'s */
 	struct pci_bar bars[PCI_N_BARS];
-	_Atomic bool intx;			/* what pci_set_intx() last said */
+
+	/* The INTx pin, under the bus's interrupt lock: what pci_set_intx() last
+	 * said, COMMAND.INTX_OFF, and what the wire got.
+	 */
+	bool intx, intx_off, intx_driven;
 
 	/* Called before a read and after a write of config bytes [reg, reg +
 	 * size), size 1, 2 or 4, within one dword.  Optional.
@@ -88,6 +94,20 @@ void pci_function_reset(struct pci_function *fn);
 
 /* Drive the function's INTx pin; any thread. */
 void pci_set_intx(struct pci_function *fn, bool level);
+
+/* The PIRQ (0 to 3 for A to D) that the INTx pin (1 to 4) of `devfn` is wired
+ * to, and where the PIRQs go: set by the PIIX3.
+ */
+unsigned pci_pirq(unsigned devfn, unsigned pin);
+void pci_set_pirq_line(struct pci_bus *bus, unsigned pirq,
+		       const struct irq_line *line);
+
+/* Read or write config bytes [reg, reg + size) as the guest's accesses do: size
+ * 1, 2 or 4, within one dword.
+ */
+uint32_t pci_config_read(struct pci_function *fn, unsigned reg, unsigned size);
+void pci_config_write(struct pci_function *fn, unsigned reg, unsigned size,
+		      uint32_t value);
 
 /* The bus with the i440FX at slot 0 (PAM, 0xcf8, 0xcf9) and the PIIX3 at slot 1
  * (PIRQ routing): chip/i440fx.c and chip/piix.c.
