@@ -114,6 +114,12 @@ void pci_config_write(struct pci_function *fn, unsigned reg, unsigned size,
  */
 int pci_bus_new(struct vm *vm, struct pci_bus **out, struct err *e);
 
+/* What firmware does, for kernels that are booted without one: ports and
+ * addresses for all BARs, decoding on, interrupt routing and lines, the PIIX4's
+ * ports.  After each reset; the machine lock is held.
+ */
+void pci_assign_resources(struct vm *vm);
+
 /* The function at `devfn`, or NULL. */
 struct pci_function *pci_find(struct pci_bus *bus, unsigned devfn);
 
