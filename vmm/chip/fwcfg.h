@@ -5,6 +5,7 @@
 #ifndef CHIP_FWCFG_H
 #define CHIP_FWCFG_H
 
+#include "imgfmt/base/bytes.h"
 #include "vmm/device.h"
 
 #define FWCFG_SIGNATURE		0x00u
@@ -27,13 +28,34 @@ int fwcfg_new(struct vm *vm, struct fwcfg **out, struct err *e);
 
 /* Set an item; the bytes are copied.  Again: replaces it. */
 int fwcfg_set(struct fwcfg *f, uint16_t key, const void *data, size_t len);
-int fwcfg_set_u16(struct fwcfg *f, uint16_t key, uint16_t value);
-int fwcfg_set_u32(struct fwcfg *f, uint16_t key, uint32_t value);
-int fwcfg_set_u64(struct fwcfg *f, uint16_t key, uint64_t value);
+static inline int fwcfg_set_u16(struct fwcfg *f, uint16_t key, uint16_t value)
+{
+	uint8_t bytes[2];
 
-/* A named file, listed in the directory, sorted by name when the machine starts.
- * `writable`: the guest may write it by DMA (it is told nothing of the result but
- * by fwcfg_file()).
+	put_le16(bytes, value);
+	return fwcfg_set(f, key, bytes, sizeof(bytes));
+}
+
+static inline int fwcfg_set_u32(struct fwcfg *f, uint16_t key, uint32_t value)
+{
+	uint8_t bytes[4];
+
+	put_le32(bytes, value);
+	return fwcfg_set(f, key, bytes, sizeof(bytes));
+}
+
+static inline int fwcfg_set_u64(struct fwcfg *f, uint16_t key, uint64_t value)
+{
+	uint8_t bytes[8];
+
+	put_le64(bytes, value);
+	return fwcfg_set(f, key, bytes, sizeof(bytes));
+}
+
+/* A named file, listed in the directory, sorted by name; again: replaces it.
+ * `writable`: the guest may write it by DMA, which fwcfg_file() sees, until a
+ * reset.  Files' keys move as others are added: only while no vCPU runs.
+ * -ENOSPC: more than 256 files.
  */
 int fwcfg_add_file(struct fwcfg *f, const char *name, const void *data,
 		   size_t len, bool writable);
