@@ -358,6 +358,7 @@ struct img_verify {
 	bool (*go_on)(void *arg, uint64_t done, uint64_t total);
 	void (*report)(void *arg, const char *line);	/* notes */
 	void *arg;
+	bool only_report;	/* what does not match is a note as well */
 	/* Out: there was something to compare with. */
 	bool has_digests;
 };

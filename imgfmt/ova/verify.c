@@ -116,6 +116,7 @@ static int verify_used(struct work *w, const struct tar_member *m,
 		       struct err *e)
 {
 	const struct manifest_line *l = m ? ova_line(w->s, m) : NULL;
+	struct err why = { "" };
 	int rc;
 
 	if (!m)
@@ -124,8 +125,11 @@ static int verify_used(struct work *w, const struct tar_member *m,
 		note(w->v, "the manifest does not list %s", m->name);
 		return 0;
 	}
-	rc = verify_member(w, m, l, e);
-	if (rc == -EUCLEAN) {
+	rc = verify_member(w, m, l, e ? e : &why);
+	if (rc == -EUCLEAN && w->v->only_report) {
+		note(w->v, "%s", e ? e->text : why.text);
+		rc = 0;
+	} else if (rc == -EUCLEAN) {
 		atomic_store(&w->s->damaged, true);
 		fail_prefix(e, rc, "%s", w->s->img->name);
 	}

@@ -93,7 +93,43 @@ echo old >out.raw
 expect_exit 1 "$VIMG" convert bad.ova out.raw
 [ "$(cat out.raw)" = old ] || die "an existing file was changed"
 rm out.raw
-reads bad.ova --ignore-manifest
+reads bad.ova --ignore-manifest 2>warned
+warning="warning: .*x-disk1.vmdk does not match .* SHA256 digest is .*x.mf says"
+grep -q "$warning" warned || die "no warning: $(cat warned)"
+rm -f out.raw
+for command in 'checksum bad.ova' 'dd skip=1 if=bad.ova of=out.raw'; do
+	expect_exit 1 "$VIMG" $command
+	grep -q 'x-disk1.vmdk does not match the manifest' errors ||
+		die "$command: $(cat errors)"
+	[ ! -s out ] && [ ! -e out.raw ] || die "$command: it went on"
+	expect_exit 0 "$VIMG" ${command/ / --ignore-manifest }
+	grep -q "$warning" errors || die "$command: no warning: $(cat errors)"
+done
+cmp out.raw <(tail -c +513 data) || die "dd of a part"
+echo old >out.raw
+expect_exit 1 "$VIMG" dd if=bad.ova of=out.raw
+[ "$(cat out.raw)" = old ] || die "dd changed an existing file"
+expect_exit 4 "$VIMG" compare bad.ova data
+grep -q 'x-disk1.vmdk does not match the manifest' errors || die "$(cat errors)"
+expect_exit 4 "$VIMG" compare data bad.ova
+expect_exit 0 "$VIMG" compare --ignore-manifest bad.ova data
+grep -q "$warning" errors || die "compare: no warning: $(cat errors)"
+rm -f out.raw
+# One that matches, or where there is nothing to match, gives no warning.
+"$VIMG" convert --ignore-manifest ustar.ova out.raw 2>errors
+[ ! -s errors ] || die "$(cat errors)"
+expect_exit 0 "$VIMG" compare ustar.ova data
+[ ! -s errors ] || die "$(cat errors)"
+# Those that differ need not be read on.
+tr '\0' y <data >other
+expect_exit 1 "$VIMG" compare ustar.ova other
+grep -q 'Content mismatch' out || die "$(cat out errors)"
+# A disk that the manifest leaves out.
+manifest sha256 x.ovf >x.mf
+tar -cf unlisted.ova x.ovf x.mf x-disk1.vmdk
+reads unlisted.ova --ignore-manifest 2>warned
+grep -q 'warning: the manifest does not list x-disk1.vmdk' warned ||
+	die "$(cat warned)"
 expect_exit 2 "$VIMG" check bad.ova
 grep -q 'x-disk1.vmdk does not match' errors || die "check: $(cat errors)"
 

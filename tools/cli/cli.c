@@ -149,6 +149,9 @@ int cli_option(struct cli *cli, int c, char **argv)
 	case CLI_DISK:
 		cli->disk = optarg;
 		return CLI_DONE;
+	case CLI_IGNORE_MANIFEST:
+		cli->ignore_manifest = true;
+		return CLI_DONE;
 	default:
 		return cli_usage(cli, "unrecognized option '%s'",
 				 argv[optind - 1]);

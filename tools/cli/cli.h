@@ -40,6 +40,7 @@ struct cli {
 	const char *external_dir;	/* NULL: anywhere */
 	bool probe_backing;
 	const char *disk;		/* of a package, or NULL */
+	bool ignore_manifest;		/* of a package */
 
 	/* Who decides about names inside images; see cli_resolver_init(). */
 	struct img_resolver resolver, inside, anywhere;
@@ -73,10 +74,13 @@ int cli_finish(const struct cli *cli, int status);
 
 void cli_print_help(const struct cli *cli);
 
-/* Options of every command, for its table of long options. */
+/* Options of every command, for its table of long options.  Only those that take
+ * them list --progress and --ignore-manifest.
+ */
 enum {
 	CLI_OBJECT = 256, CLI_IMAGE_OPTS, CLI_OUTPUT, CLI_ALLOW_EXTERNAL,
-	CLI_PROBE_BACKING, CLI_DISK, CLI_PROGRESS, CLI_FIRST_OWN,
+	CLI_PROBE_BACKING, CLI_DISK, CLI_PROGRESS, CLI_IGNORE_MANIFEST,
+	CLI_FIRST_OWN,
 };
 #define CLI_LONG_OPTIONS						\
 	{ "help", no_argument, NULL, 'h' },				\

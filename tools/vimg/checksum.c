@@ -8,6 +8,7 @@
 #include "tools/cli/image.h"
 #include "tools/cli/json.h"
 #include "tools/cli/progress.h"
+#include "tools/vimg/verify.h"
 #include "tools/vimg/vimg.h"
 
 enum { OPT_ALGORITHM = CLI_FIRST_OWN };
@@ -72,6 +73,7 @@ static int parse(struct cli *cli, struct sum *s, int argc, char **argv)
 		CLI_LONG_OPTIONS,
 		{ "format", required_argument, NULL, 'f' },
 		{ "algorithm", required_argument, NULL, OPT_ALGORITHM },
+		{ "ignore-manifest", no_argument, NULL, CLI_IGNORE_MANIFEST },
 		{ "progress", required_argument, NULL, CLI_PROGRESS },
 		{ 0 },
 	};
@@ -119,13 +121,17 @@ static int sum_one(struct cli *cli, struct sum *s)
 		.cancel = progress_cancelled(),
 	};
 	struct err e = { "" };
+	struct verify verify;
 	int rc;
 
 	rc = image_open(cli, &s->image, &args.img);
 	if (rc)
 		return rc;
 	progress_start(&p, s->progress);
-	rc = checksum_run(&args, digest, &e);
+	rc = verify_start(cli, &verify, &args.img, 1, &e);
+	if (!rc)
+		rc = checksum_run(&args, digest, &e);
+	rc = verify_end(cli, &verify, rc, &e);
 	progress_end(&p, !rc);
 	if (!rc)
 		show(s, args.img, digest);
@@ -168,7 +174,8 @@ const struct cli_command cmd_checksum = {
 	.run = checksum_cmd,
 	.synopsis = "checksum [--algorithm NAME] [--output=human|json] "
 		    "[--image-opts] [-f FMT] [-l SNAPSHOT] [-m THREADS] "
-		    "[-p | --progress json] [-U] FILE...",
+		    "[-p | --progress json] [-U] [--disk NAME|N] "
+		    "[--ignore-manifest] FILE...",
 	.help =
 "Print a hash of what each image holds.  It is the same for the same content,\n"
 "whatever the format, the holes and the number of threads; it is not the hash\n"
@@ -178,6 +185,8 @@ const struct cli_command cmd_checksum = {
 "  -f FMT                 the images' format; guessed if not given\n"
 "  -l SNAPSHOT            of each image: an id or a name\n"
 "  -m THREADS             default: one a core\n"
+"  --disk NAME|N          which disk of a package (ova) that holds several\n"
+"  --ignore-manifest      go on although a package does not match its manifest\n"
 "  -p, --progress=human|json  show progress\n"
 "  -U, --force-share      the images may be in use by another process\n"
 "  --image-opts           FILE is an option string: driver=FMT,file.filename=F\n"

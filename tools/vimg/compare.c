@@ -9,6 +9,7 @@
 #include "tools/cli/image.h"
 #include "tools/cli/json.h"
 #include "tools/cli/progress.h"
+#include "tools/vimg/verify.h"
 #include "tools/vimg/vimg.h"
 
 /* Exit statuses, as qemu-img has them. */
@@ -61,6 +62,7 @@ static int parse(struct cli *cli, struct compare *c, int argc, char **argv)
 		CLI_LONG_OPTIONS,
 		{ "progress", required_argument, NULL, CLI_PROGRESS },
 		{ "strict", no_argument, NULL, 's' },
+		{ "ignore-manifest", no_argument, NULL, CLI_IGNORE_MANIFEST },
 		{ 0 },
 	};
 	int opt, rc;
@@ -155,13 +157,21 @@ static int compare(struct cli *cli, const struct compare *c, struct img *a,
 		.progress = progress_callback, .arg = &p,
 		.cancel = progress_cancelled(),
 	};
-	struct compare_result result;
+	struct img *const images[] = { a, b };
+	struct compare_result result = { 0 };
+	struct verify verify;
 	struct err e = { "" };
 	int rc, status = 0;
 
 	progress_signals();
 	progress_start(&p, c->progress);
-	rc = compare_run(&args, &result, &e);
+	rc = verify_start(cli, &verify, images, 2, &e);
+	if (!rc)
+		rc = compare_run(&args, &result, &e);
+	/* Those that differ are not read on to the end. */
+	if (!rc && result.verdict != COMPARE_SAME)
+		verify_stop(&verify);
+	rc = verify_end(cli, &verify, rc, &e);
 	if (!rc)
 		status = print(cli, &result, min_u64(img_size(a),
 						     img_size(b)));
@@ -171,7 +181,8 @@ static int compare(struct cli *cli, const struct compare *c, struct img *a,
 		return progress_die();
 	if (rc) {
 		cli_error(cli, "%s", e.text);
-		status = result.failed_map ? COMPARE_NO_MAP : COMPARE_NO_READ;
+		status = result.failed_map && !verify.rc ? COMPARE_NO_MAP
+							 : COMPARE_NO_READ;
 	}
 	return cli_finish(cli, status);
 }
@@ -202,7 +213,8 @@ const struct cli_command cmd_compare = {
 	.name = "compare",
 	.run = compare_cmd,
 	.synopsis = "compare [--image-opts] [-f FMT] [-F FMT] [-T CACHE] "
-		    "[-p | --progress json] [-q] [-s] [-U] FILE1 FILE2",
+		    "[-p | --progress json] [-q] [-s] [-U] [--disk NAME|N] "
+		    "[--ignore-manifest] FILE1 FILE2",
 	.help =
 "Compare what two images hold, whatever their formats.\n\n"
 "  -f FMT, -F FMT         the formats of FILE1 and of FILE2; guessed if not given\n"
@@ -210,6 +222,8 @@ const struct cli_command cmd_compare = {
 "  -p, --progress=human|json  show progress\n"
 "  --output=human|json    how to print the result\n"
 "  -q                     say nothing; look at the exit status\n"
+"  --disk NAME|N          which disk of a package (ova) that holds several\n"
+"  --ignore-manifest      go on although a package does not match its manifest\n"
 "  -T CACHE               none, writeback, writethrough, directsync or unsafe\n"
 "  -U, --force-share      the images may be in use by another process\n"
 "  --image-opts           FILE1 and FILE2 are option strings\n"

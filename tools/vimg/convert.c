@@ -13,8 +13,7 @@
 
 enum {
 	OPT_TARGET_OPTS = CLI_FIRST_OWN, OPT_TARGET_IS_ZERO, OPT_SALVAGE,
-	OPT_BITMAPS, OPT_SKIP_BROKEN, OPT_LEVEL, OPT_IGNORE_MANIFEST,
-	OPT_PROFILE,
+	OPT_BITMAPS, OPT_SKIP_BROKEN, OPT_LEVEL, OPT_PROFILE,
 };
 
 static int parse_sparse(struct cli *cli, struct convert *c)
@@ -105,7 +104,6 @@ static bool *flag_option(struct convert *c, int opt)
 	case OPT_TARGET_IS_ZERO: return &c->target_is_zero;
 	case OPT_SALVAGE: return &c->salvage;
 	case OPT_BITMAPS: return &c->bitmaps;
-	case OPT_IGNORE_MANIFEST: return &c->ignore_manifest;
 	case OPT_SKIP_BROKEN: return &c->skip_broken_bitmaps;
 	default: return NULL;
 	}
@@ -222,7 +220,7 @@ static int parse(struct cli *cli, struct convert *c, int argc, char **argv)
 		{ "salvage", no_argument, NULL, OPT_SALVAGE },
 		{ "bitmaps", no_argument, NULL, OPT_BITMAPS },
 		{ "skip-broken-bitmaps", no_argument, NULL, OPT_SKIP_BROKEN },
-		{ "ignore-manifest", no_argument, NULL, OPT_IGNORE_MANIFEST },
+		{ "ignore-manifest", no_argument, NULL, CLI_IGNORE_MANIFEST },
 		{ "level", required_argument, NULL, OPT_LEVEL },
 		{ "profile", required_argument, NULL, OPT_PROFILE },
 		{ "progress", required_argument, NULL, CLI_PROGRESS },

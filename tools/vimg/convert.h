@@ -24,7 +24,6 @@ struct convert {
 	uint64_t rate;			/* bytes a second, 0: no limit */
 	bool salvage;
 	bool offload;			/* -C */
-	bool ignore_manifest;
 	bool bitmaps, skip_broken_bitmaps;
 	const char *target_cache, *source_cache;
 	enum progress_mode progress;

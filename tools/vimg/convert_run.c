@@ -205,10 +205,7 @@ static int check_space(struct job *job)
  */
 static int start_verify(struct job *job, struct verify *v, bool in_place)
 {
-	*v = (struct verify){ 0 };
-	if (job->c->ignore_manifest)
-		return 0;
-	if (verify_start(v, job->sources, job->n_sources, &job->e))
+	if (verify_start(job->cli, v, job->sources, job->n_sources, &job->e))
 		return -EAGAIN;
 	return in_place ? verify_end(job->cli, v, 0, &job->e) : 0;
 }
@@ -216,8 +213,8 @@ static int start_verify(struct job *job, struct verify *v, bool in_place)
 static int write_new(struct job *job)
 {
 	struct new_image *out = &job->c->out;
+	struct verify verify = { 0 };
 	struct img *dst = NULL;
-	struct verify verify;
 	int rc, one;
 
 	rc = new_image_open(out, &job->e);
@@ -348,7 +345,7 @@ static int to_existing(struct job *job)
 		.flags = IMG_WRITE | c->out.flags,
 		.any_disk = true,
 	};
-	struct verify verify;
+	struct verify verify = { 0 };
 	struct img *dst;
 	int rc, one;
 

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "convert/copy/copy.h"
 #include "tools/cli/progress.h"
 #include "tools/vimg/new_image.h"
+#include "tools/vimg/verify.h"
 #include "tools/vimg/vimg.h"
 
 struct dd {
@@ -42,6 +44,7 @@ static int parse(struct cli *cli, struct dd *d, int argc, char **argv)
 	static const struct option longs[] = {
 		CLI_LONG_OPTIONS,
 		{ "format", required_argument, NULL, 'f' },
+		{ "ignore-manifest", no_argument, NULL, CLI_IGNORE_MANIFEST },
 		{ 0 },
 	};
 	int c, rc;
@@ -110,6 +113,7 @@ static int copy(const struct cli *cli, struct img *src, struct img *dst,
 
 static int make(struct cli *cli, struct dd *d, struct img *src, struct err *e)
 {
+	struct verify verify = { 0 };
 	struct img *dst = NULL;
 	int rc, one;
 
@@ -118,13 +122,19 @@ static int make(struct cli *cli, struct dd *d, struct img *src, struct err *e)
 	rc = new_image_open(&d->out, e);
 	if (rc)
 		return rc;
-	rc = new_image_write(cli, &d->out, e);
+	rc = verify_start(cli, &verify, &src, 1, e);
+	/* What exists is written in place: then verify first. */
+	if (!rc && !access(d->out.path, F_OK))
+		rc = verify_end(cli, &verify, 0, e);
+	if (!rc)
+		rc = new_image_write(cli, &d->out, e);
 	if (!rc)
 		rc = new_image_stack(cli, &d->out, &dst, e);
 	if (!rc)
 		rc = copy(cli, src, dst, e);
 	one = img_close(dst, rc ? NULL : e);
-	return new_image_end(&d->out, rc ? rc : one, e);
+	rc = verify_end(cli, &verify, rc ? rc : one, e);
+	return new_image_end(&d->out, rc, e);
 }
 
 static int dd_images(struct cli *cli, struct dd *d)
@@ -176,7 +186,8 @@ const struct cli_command cmd_dd = {
 	.name = "dd",
 	.run = dd_run,
 	.synopsis = "dd [--image-opts] [-U] [-f FMT] [-O FMT] [bs=SIZE] "
-		    "[count=N] [skip=N] if=INPUT of=OUTPUT",
+		    "[count=N] [skip=N] [--disk NAME|N] [--ignore-manifest] "
+		    "if=INPUT of=OUTPUT",
 	.help =
 "Copy a part of an image into a new image.\n\n"
 "  if=INPUT, of=OUTPUT    the files; OUTPUT is overwritten\n"
@@ -185,6 +196,8 @@ const struct cli_command cmd_dd = {
 "  skip=N                 leave out the first N blocks of the input\n"
 "  -f FMT                 the input's format; guessed if not given\n"
 "  -O FMT                 the output's format (default raw)\n"
+"  --disk NAME|N          which disk of a package (ova) that holds several\n"
+"  --ignore-manifest      go on although a package does not match its manifest\n"
 "  -U, --force-share      the input may be in use by another process\n"
 "  --image-opts           INPUT is an option string\n"
 "  --allow-external[=DIR] the input may use files in DIR, or anywhere\n\n"

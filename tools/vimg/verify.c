@@ -37,6 +37,7 @@ static void *run(void *arg)
 	struct verify *v = arg;
 	struct img_verify how = {
 		.go_on = go_on, .report = take_note, .arg = v,
+		.only_report = v->ignore,
 	};
 
 	for (size_t i = 0; i < v->n && !v->rc; i++)
@@ -44,13 +45,15 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int verify_start(struct verify *v, struct img *const *images, size_t n,
-		 struct err *e)
+int verify_start(const struct cli *cli, struct verify *v,
+		 struct img *const *images, size_t n, struct err *e)
 {
 	bool any = false;
 	int rc;
 
-	*v = (struct verify){ .images = images, .n = n };
+	*v = (struct verify){
+		.images = images, .n = n, .ignore = cli->ignore_manifest,
+	};
 	for (size_t i = 0; i < n; i++)
 		any |= image_is_package(images[i]);
 	if (!any)
@@ -60,6 +63,12 @@ int verify_start(struct verify *v, struct img *const *images, size_t n,
 		return fail_rc(e, rc, "cannot start a thread");
 	v->running = true;
 	return 0;
+}
+
+void verify_stop(struct verify *v)
+{
+	atomic_store(&v->stop, 1);
+	v->stopped = true;
 }
 
 int verify_end(struct cli *cli, struct verify *v, int failed, struct err *e)
@@ -74,9 +83,12 @@ int verify_end(struct cli *cli, struct verify *v, int failed, struct err *e)
 	pthread_join(v->thread, NULL);
 	v->running = false;
 	if (v->notes)
-		cli_error(cli, "note: %s", v->notes);
+		cli_error(cli, "%s: %s", v->ignore ? "warning" : "note",
+			  v->notes);
 	free(v->notes);
 	v->notes = NULL;
+	if (v->stopped && v->rc == -ECANCELED)
+		v->rc = 0;
 	if (v->rc && (!failed || (v->rc == -EUCLEAN && failed != -ECANCELED))) {
 		fail(e, -v->rc, "%s%s", v->e.text, v->rc == -EUCLEAN ?
 		     " (--ignore-manifest goes on all the same)" : "");
