@@ -22,7 +22,8 @@ struct vcpu;
 /* Why run() returned. */
 enum vcpu_exit {
 	VCPU_KICKED,	/* kick() asked for it, or a signal */
-	VCPU_DEAD,	/* halted with interrupts off: nothing but a reset helps */
+	VCPU_DEAD,	/* halted with interrupts off: nothing but another CPU helps;
+			 * in answer to a kick, or when all vCPUs are */
 	VCPU_SHUTDOWN,	/* triple fault */
 	VCPU_DEBUG,	/* breakpoint or single step (see vcpu->debug) */
 };

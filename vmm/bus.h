@@ -38,6 +38,20 @@ struct region {
 	struct region *next;
 };
 
+/* Of a space: 32 slots of PCI with their BARs, and the chips. */
+#define BUS_MAX_REGIONS 256u
+
+/* The regions of one space.  Private to bus.c. */
+struct bus {
+	struct region *regions;		/* in the order they were added */
+	size_t n_regions, n_segments;
+	uint64_t edges[4 * BUS_MAX_REGIONS];	/* scratch */
+	struct bus_segment {
+		uint64_t start;
+		const struct region *region;	/* NULL: nobody */
+	} segments[4 * BUS_MAX_REGIONS];	/* sorted */
+};
+
 /* Let `dev` answer at [base, base + len).  Fill in nothing before; the region
  * must outlive the machine.  Only before the machine runs.
  */

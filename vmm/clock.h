@@ -11,6 +11,7 @@
 #define VMM_CLOCK_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "imgfmt/base/base.h"
 
@@ -31,9 +32,10 @@ struct vm_timer {
 struct vm_clock {
 	pthread_mutex_t lock;
 	bool is_virtual;
-	bool running;
-	uint64_t now;			/* ns: virtual, or when it stood still */
-	uint64_t host_start;		/* host's ns at which the clock was 0 */
+	_Atomic bool running;
+	_Atomic uint64_t now;		/* ns: virtual, or when it stood still */
+	_Atomic uint64_t host_start;	/* host's ns at which the clock was 0 */
+	int fd;				/* timerfd for the first timer */
 	struct vm_timer *first;
 	uint64_t epoch;			/* seconds since 1970 at time 0, for the RTC */
 };

@@ -27,7 +27,8 @@ struct device_ops {
 
 	/* Let no thread of the device touch guest memory until resume():
 	 * requests in flight are finished, later ones wait.  No vCPU runs.
-	 * Optional, both or neither: the device has no thread.
+	 * A new device is paused.  Optional, both or neither: the device has no
+	 * thread.
 	 */
 	void (*pause)(struct device *dev);
 	void (*resume)(struct device *dev);

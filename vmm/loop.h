@@ -20,14 +20,16 @@ struct loop_fd {
 	void (*ready)(void *arg, uint32_t events);
 	void *arg;
 	bool added;
+	struct loop_fd *next;
 };
 
 struct loop {
 	int epoll;
 	int wake;		/* eventfd */
 	pthread_t thread;
-	bool running;
+	bool ready, running;
 	_Atomic bool stop;
+	struct loop_fd *watched;	/* machine lock */
 };
 
 int loop_init(struct loop *loop, struct err *e);
@@ -36,15 +38,11 @@ int loop_start(struct vm *vm, struct err *e);
 void loop_stop(struct vm *vm);
 
 /* Watch `w->fd` for `events`; again with others to change, with 0 to pause.
- * Regular files, which epoll refuses, give -EPERM.
+ * Regular files, which epoll refuses, give -EPERM.  For both: with the machine
+ * lock held, or before the machine runs.
  */
 int loop_watch(struct vm *vm, struct loop_fd *w, uint32_t events);
-/* Stop watching; the callback does not run any more once this has returned
- * with the machine lock held.
- */
+/* Stop watching; the callback does not run any more. */
 void loop_forget(struct vm *vm, struct loop_fd *w);
-
-/* Look at the timers anew; any thread. */
-void loop_wake(struct vm *vm);
 
 #endif

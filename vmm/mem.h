@@ -15,8 +15,9 @@
  *	4 GiB		the rest of the RAM
  *
  * Any thread may call all of these.  A host pointer stays valid while the
- * machine exists, but its bytes may be someone else's after the next change of
- * the map: keep none beyond a request.
+ * machine exists, so that a change of the map needs not wait for requests in
+ * flight; what it reached may then be elsewhere for the guest: keep none beyond
+ * a request.
  */
 #ifndef VMM_MEM_H
 #define VMM_MEM_H

@@ -4,12 +4,10 @@
  * Locks, outermost first:
  *	vm->lock	the machine lock: device registers, timers, run state
  *	a device's own	where a region is REGION_UNLOCKED; a virtqueue's
- *	vm->mem_lock	read: between taking a request and completing it;
- *			write: while the memory map changes (see mem_set_pam)
  *	vm->bus_lock	the lists of regions; held for a look-up only
  *	vm->irq_lock	lines, 8259, IOAPIC, and soft's LAPICs
  *	clock.lock	the list of timers
- * None is held across an img_* call, but mem_lock for reading.
+ * None is held across an img_* call.
  */
 #ifndef VMM_VM_H
 #define VMM_VM_H
@@ -30,8 +28,9 @@ struct vcpu {
 	uint32_t apic_id;
 	pthread_t thread;
 	bool started;
-	bool dead;		/* VCPU_DEAD was its last word; machine lock */
+	enum vcpu_exit why;	/* run()'s last word; machine lock */
 	bool parked;		/* not in run(); machine lock */
+	bool must_run;		/* before it parks again; machine lock */
 	struct {
 		bool on;	/* leave run() with VCPU_DEBUG at #DB and #BP */
 		bool step;
@@ -39,9 +38,10 @@ struct vcpu {
 	void *accel_state;
 };
 
-enum vm_state { VM_STOPPED_STATE, VM_RUNNING, VM_PAUSING, VM_QUITTING };
+/* May the vCPUs run? */
+enum vm_state { VM_PARKED, VM_RUNNING, VM_QUITTING };
 
-/* What the guest, or the host, asked for.  The first one counts. */
+/* What the guest asked for.  The first one counts. */
 enum vm_request { VM_REQ_NONE, VM_REQ_RESET, VM_REQ_END };
 
 struct pic;
@@ -55,24 +55,28 @@ struct vm {
 	struct vm_config config;	/* strings are the caller's */
 	const struct accel *accel;
 	void *accel_state;
+	bool accel_ready;		/* vm_init() was successful */
 	struct vcpu *vcpus;		/* config.topology.cpus of them */
 
+	/* run.c's, with the machine lock. */
 	pthread_mutex_t lock;
-	pthread_cond_t changed;		/* with lock: any field of the next group */
-	_Atomic enum vm_state state;
+	pthread_cond_t changed;		/* some field of this group has */
+	enum vm_state state;
+	bool holding;			/* somebody holds the machine still */
 	enum vm_request request;
-	enum vm_end end;
 	struct vm_result result;
-	struct err error;
+	struct err error;		/* when result.end is VM_FAILED */
 	int error_rc;
 	_Atomic bool stop;		/* vm_stop() */
-	int stop_fd;			/* eventfd, wakes vm_run() */
+	int wake_fd;			/* eventfd, wakes vm_run() */
+	pthread_mutex_t pause_lock;	/* around pause() and resume() of all devices */
+	bool devices_run;		/* pause_lock */
+	bool live;			/* in vm_run(); pause_lock */
 
 	struct mem mem;
-	pthread_rwlock_t mem_lock;
 
 	pthread_mutex_t bus_lock;
-	struct region *regions[2];	/* by enum bus_space, in order of adding */
+	struct bus bus[2];		/* by enum bus_space */
 
 	pthread_mutex_t irq_lock;
 	struct pic *pic;
@@ -111,6 +115,16 @@ static inline void vm_unlock(struct vm *vm)
 {
 	pthread_mutex_unlock(&vm->lock);
 }
+
+/* run.c: what vm_run() needs from vm_new() and vm_free(). */
+int run_init(struct vm *vm, struct err *e);
+void run_fini(struct vm *vm);
+
+/* A machine with memory, busses and a clock, but without a chip; vm_free() it.
+ * What vm_new() begins with, and tests of one chip.
+ */
+int vm_new_bare(const struct vm_config *config, const void *rom, size_t rom_len,
+		struct vm **out, struct err *e);
 
 /* pc.c: put the PC's chips into a machine; make its tables and load what boots,
  * after each reset.
