@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kvm.h - what the files of the KVM accelerator share (Linux,
+ * Documentation/virt/kvm/api.rst).
+ *
+ * PIC, IOAPIC and PIT are ours, the LAPICs are KVM's ("split irqchip").
+ */
+#ifndef ACCEL_KVM_H
+#define ACCEL_KVM_H
+
+#include <linux/kvm.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+
+#include "vmm/vm.h"
+
+#define KVM_PINS	24u	/* of the IOAPIC */
+
+/* What KVM knows of a memory slot. */
+struct kvm_map {
+	uint64_t gpa, len, host;	/* len 0: not mapped */
+	uint32_t flags;			/* KVM_MEM_* */
+};
+
+/* The message that an IOAPIC pin sends, if it is level-triggered. */
+struct kvm_pin {
+	bool on;
+	uint32_t addr, data;
+};
+
+struct kvm_vm {
+	int dev, fd;
+	size_t run_len;			/* of a vCPU's struct kvm_run */
+	struct kvm_map maps[MEM_MAX_SLOTS];
+	struct kvm_pin pins[KVM_PINS];	/* interrupt lock */
+	_Atomic bool ext_int;		/* the 8259 pair asks */
+	struct kvm_cpuid2 *supported;
+	struct kvm_msr_list *msr_list;
+};
+
+struct kvm_vcpu {
+	int fd;
+	struct kvm_run *run;
+	_Atomic bool kicked;		/* run() shall return */
+	_Atomic bool inside;		/* in KVM_RUN, or about to be */
+	_Atomic pid_t tid;		/* who runs it */
+	bool unfinished;		/* KVM_RUN must complete an access */
+	uint32_t debug_control;		/* what KVM_SET_GUEST_DEBUG was told */
+
+	/* The state that KVM gave it, to which a reset leads back. */
+	uint32_t signature;		/* CPUID 1, EAX */
+	struct kvm_lapic_state lapic0;
+	struct kvm_msrs *msrs0;
+
+	/* Execute one instruction that KVM cannot, on `s`, which becomes the
+	 * vCPU's state; negative errno and a sentence if it cannot either.
+	 * NULL: nobody can.
+	 */
+	int (*assist)(struct vcpu *cpu, struct cpu_state *s, struct err *e);
+};
+
+static inline struct kvm_vm *kvm_of(const struct vm *vm)
+{
+	return vm->accel_state;
+}
+
+static inline struct kvm_vcpu *kvm_cpu_of(const struct vcpu *cpu)
+{
+	return cpu->accel_state;
+}
+
+/* ioctl(2) that returns its result or -errno. */
+int kvm_ioctl(int fd, unsigned long request, void *arg);
+
+/* Does it have this KVM_CAP_*?  Its value; 0: no. */
+int kvm_cap(int dev, unsigned cap);
+
+/* /dev/kvm, and whether it can do all that we need; each thing that is missing is
+ * in the sentence.
+ */
+int kvm_open(int *dev, struct err *e);
+/* A virtual machine with split interrupt chips. */
+int kvm_create_vm(int dev, int *fd, struct err *e);
+
+/* The signal that takes a thread out of KVM_RUN.  It stays blocked otherwise, and
+ * nobody handles it, so that the program's own handlers are left alone.
+ */
+int kvm_kick_signal(void);
+/* Let KVM_RUN of this vCPU be interrupted by that signal. */
+int kvm_allow_kick(int vcpu_fd);
+/* Leave KVM_RUN and look what there is to do; run() goes on unless kicked. */
+void kvm_poke(struct kvm_vcpu *k);
+
+/* kvm_vcpu.c */
+int kvm_vcpu_init(struct vcpu *cpu, struct err *e);
+void kvm_vcpu_fini(struct vcpu *cpu);
+int kvm_run_vcpu(struct vcpu *cpu, enum vcpu_exit *why, struct err *e);
+void kvm_kick(struct vcpu *cpu);
+
+/* kvm_state.c */
+int kvm_vcpu_reset(struct vcpu *cpu);
+int kvm_get_state(struct vcpu *cpu, struct cpu_state *s);
+int kvm_set_state(struct vcpu *cpu, const struct cpu_state *s);
+/* Keep the state of a new vCPU for kvm_vcpu_reset(). */
+int kvm_keep_initial(struct vcpu *cpu, struct err *e);
+
+/* kvm_irq.c */
+void kvm_msi(struct vm *vm, uint64_t addr, uint32_t data);
+void kvm_ext_int(struct vm *vm, bool level);
+void kvm_route(struct vm *vm, unsigned pin, bool masked, uint64_t addr,
+	       uint32_t data);
+int kvm_doorbell(struct vm *vm, bool pio, uint64_t addr, unsigned len,
+		 int eventfd, bool on);
+/* Before entering the guest on vCPU 0: hand over what the 8259 pair has, or ask
+ * to be told when the guest takes interrupts.
+ */
+int kvm_inject_ext_int(struct vcpu *cpu);
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kvm_vcpu.c - run a vCPU, and answer why it came out (Linux, api.rst 4.10 and
+ * 5, "The kvm_run structure").
+ *
+ * Kicks: the kick signal is blocked in the thread and open only inside KVM_RUN,
+ * which it interrupts without being delivered to anybody; immediate_exit closes
+ * the gap before KVM_RUN looks at signals.  Who kicks writes what he wants first,
+ * then immediate_exit, then looks whether the vCPU is inside; who runs clears
+ * immediate_exit first, then looks what is wanted.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vmm/accel/kvm.h"
+
+#define KERNEL_SIGSET_LEN 8u
+
+int kvm_kick_signal(void)
+{
+	return SIGRTMIN + 1;
+}
+
+int kvm_allow_kick(int vcpu_fd)
+{
+	union {
+		struct kvm_signal_mask mask;
+		uint8_t bytes[sizeof(struct kvm_signal_mask) +
+			      KERNEL_SIGSET_LEN];
+	} u = { .mask.len = KERNEL_SIGSET_LEN };
+	/* All but it, and those that the C library keeps for itself. */
+	uint64_t blocked = ~(1ull << (kvm_kick_signal() - 1));
+
+	for (int s = __SIGRTMIN; s < SIGRTMIN; s++)
+		blocked &= ~(1ull << (s - 1));
+	memcpy(u.mask.sigset, &blocked, KERNEL_SIGSET_LEN);
+	return kvm_ioctl(vcpu_fd, KVM_SET_SIGNAL_MASK, &u);
+}
+
+void kvm_poke(struct kvm_vcpu *k)
+{
+	*(volatile uint8_t *)&k->run->immediate_exit = 1;
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load(&k->inside))
+		syscall(SYS_tgkill, getpid(), atomic_load(&k->tid),
+			kvm_kick_signal());
+}
+
+void kvm_kick(struct vcpu *cpu)
+{
+	struct kvm_vcpu *k = kvm_cpu_of(cpu);
+
+	atomic_store(&k->kicked, true);
+	kvm_poke(k);
+}
+
+void kvm_vcpu_fini(struct vcpu *cpu)
+{
+	struct kvm_vcpu *k = kvm_cpu_of(cpu);
+
+	if (!k)
+		return;
+	if (k->run)
+		munmap(k->run, kvm_of(cpu->vm)->run_len);
+	if (k->fd >= 0)
+		close(k->fd);
+	free(k->msrs0);
+	free(k);
+	cpu->accel_state = NULL;
+}
+
+static int set_up_vcpu(struct vcpu *cpu, struct kvm_vcpu *k)
+{
+	struct kvm_vm *vm = kvm_of(cpu->vm);
+	int rc = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)cpu->apic_id);
+
+	if (rc < 0)
+		return -errno;
+	k->fd = rc;
+	k->run = mmap(NULL, vm->run_len, PROT_READ | PROT_WRITE, MAP_SHARED,
+		      k->fd, 0);
+	if (k->run == MAP_FAILED) {
+		k->run = NULL;
+		return -errno;
+	}
+	rc = kvm_allow_kick(k->fd);
+	if (!rc)
+		rc = kvm_ioctl(k->fd, KVM_SET_CPUID2, vm->supported);
+	return rc;
+}
+
+int kvm_vcpu_init(struct vcpu *cpu, struct err *e)
+{
+	struct kvm_vcpu *k = calloc(1, sizeof(*k));
+	int rc;
+
+	if (!k)
+		return fail(e, ENOMEM, "out of memory");
+	k->fd = -1;
+	cpu->accel_state = k;
+	rc = set_up_vcpu(cpu, k);
+	if (rc)
+		fail_rc(e, rc, "KVM: making CPU %u", cpu->index);
+	else
+		rc = kvm_keep_initial(cpu, e);
+	if (rc)
+		kvm_vcpu_fini(cpu);
+	return rc;
+}
+
+/* String instructions come as `count` accesses at once. */
+static void do_pio(struct vm *vm, struct kvm_run *run)
+{
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	unsigned size = run->io.size;
+
+	for (uint32_t i = 0; i < run->io.count; i++, data += size) {
+		uint64_t value = 0;
+
+		if (run->io.direction == KVM_EXIT_IO_OUT) {
+			memcpy(&value, data, size);
+			bus_write(vm, BUS_PIO, run->io.port, size, value);
+		} else {
+			value = bus_read(vm, BUS_PIO, run->io.port, size);
+			memcpy(data, &value, size);
+		}
+	}
+}
+
+static void do_mmio(struct vm *vm, struct kvm_run *run)
+{
+	uint64_t value = 0;
+
+	if (run->mmio.is_write) {
+		memcpy(&value, run->mmio.data, run->mmio.len);
+		bus_write(vm, BUS_MMIO, run->mmio.phys_addr, run->mmio.len,
+			  value);
+	} else {
+		value = bus_read(vm, BUS_MMIO, run->mmio.phys_addr,
+				 run->mmio.len);
+		memcpy(run->mmio.data, &value, sizeof(value));
+	}
+}
+
+/* The instruction's bytes in hexadecimal: KVM's, or those in memory. */
+static void hex_instruction(struct vcpu *cpu, const struct cpu_state *s,
+			    char *out, size_t len)
+{
+	struct kvm_run *run = kvm_cpu_of(cpu)->run;
+	struct kvm_translation t = {
+		.linear_address = s->seg[CPU_CS].base + s->rip };
+	uint8_t bytes[15];
+	size_t n = 0, used = 0;
+
+	if (run->emulation_failure.ndata >= 3 &&
+	    (run->emulation_failure.flags &
+	     KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES)) {
+		n = run->emulation_failure.insn_size;
+		n = n < sizeof(bytes) ? n : sizeof(bytes);
+		memcpy(bytes, run->emulation_failure.insn_bytes, n);
+	} else if (!kvm_ioctl(kvm_cpu_of(cpu)->fd, KVM_TRANSLATE, &t) &&
+		   t.valid && !mem_read(cpu->vm, t.physical_address, bytes, 8)) {
+		n = 8;
+	}
+	snprintf(out, len, "%s", n ? "" : "not known");
+	for (size_t i = 0; i < n; i++)
+		used += (size_t)snprintf(out + used, len - used, "%s%02x",
+					 i ? " " : "", bytes[i]);
+}
+
+/* An instruction that KVM cannot emulate: somebody else may. */
+static int emulation_failed(struct vcpu *cpu, struct err *e)
+{
+	struct kvm_vcpu *k = kvm_cpu_of(cpu);
+	struct cpu_state s;
+	char bytes[64];
+	int rc = kvm_get_state(cpu, &s);
+
+	if (rc)
+		return fail_rc(e, rc, "KVM: reading the state of CPU %u",
+			       cpu->index);
+	if (k->assist) {
+		rc = k->assist(cpu, &s, e);
+		if (!rc)
+			rc = kvm_set_state(cpu, &s);
+		return rc;
+	}
+	hex_instruction(cpu, &s, bytes, sizeof(bytes));
+	return fail(e, EOPNOTSUPP, "KVM cannot execute the instruction of CPU "
+		    "%u at %#x:%#llx, whose bytes are %s", cpu->index,
+		    s.seg[CPU_CS].selector, (unsigned long long)s.rip, bytes);
+}
+
+static int internal_error(struct vcpu *cpu, struct err *e)
+{
+	struct kvm_run *run = kvm_cpu_of(cpu)->run;
+
+	if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
+		return emulation_failed(cpu, e);
+	return fail(e, EIO, "KVM failed on CPU %u: internal error %u",
+		    cpu->index, run->internal.suberror);
+}
+
+enum { GO_ON = 1 };	/* beside 0 (leave, *why is set) and negative errno */
+
+static int leave(enum vcpu_exit *why, enum vcpu_exit what)
+{
+	*why = what;
+	return 0;
+}
+
+static int handle_exit(struct vcpu *cpu, enum vcpu_exit *why, struct err *e)
+{
+	struct kvm_vcpu *k = kvm_cpu_of(cpu);
+	int rc;
+
+	switch (k->run->exit_reason) {
+	case KVM_EXIT_IO:
+		k->unfinished = true;
+		do_pio(cpu->vm, k->run);
+		return GO_ON;
+	case KVM_EXIT_MMIO:
+		k->unfinished = true;
+		do_mmio(cpu->vm, k->run);
+		return GO_ON;
+	case KVM_EXIT_IOAPIC_EOI:
+		irq_eoi(cpu->vm, k->run->eoi.vector);
+		return GO_ON;
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+	case KVM_EXIT_INTR:
+		return GO_ON;
+	case KVM_EXIT_SHUTDOWN:
+		return leave(why, VCPU_SHUTDOWN);
+	case KVM_EXIT_DEBUG:
+		return leave(why, VCPU_DEBUG);
+	case KVM_EXIT_INTERNAL_ERROR:
+		rc = internal_error(cpu, e);
+		return rc ? rc : GO_ON;
+	case KVM_EXIT_FAIL_ENTRY:
+		return fail(e, EIO, "KVM cannot enter the guest on CPU %u: "
+			    "hardware reason %#llx", cpu->index,
+			    (unsigned long long)k->run->fail_entry.
+			    hardware_entry_failure_reason);
+	}
+	return fail(e, EIO, "KVM left the guest on CPU %u for an unknown reason, "
+		    "%u", cpu->index, k->run->exit_reason);
+}
+
+/* What a kick finds: halted for good, or not.  NMIs go through; a CPU that waits
+ * for INIT or SIPI needs another one.
+ */
+static enum vcpu_exit kicked_how(const struct kvm_vcpu *k)
+{
+	struct kvm_mp_state mp;
+	struct kvm_vcpu_events events;
+
+	if (kvm_ioctl(k->fd, KVM_GET_MP_STATE, &mp))
+		return VCPU_KICKED;
+	if (mp.mp_state == KVM_MP_STATE_UNINITIALIZED ||
+	    mp.mp_state == KVM_MP_STATE_INIT_RECEIVED)
+		return VCPU_DEAD;
+	if (mp.mp_state != KVM_MP_STATE_HALTED || k->run->if_flag ||
+	    kvm_ioctl(k->fd, KVM_GET_VCPU_EVENTS, &events) ||
+	    events.nmi.pending || events.nmi.injected)
+		return VCPU_KICKED;
+	return VCPU_DEAD;
+}
+
+/* This thread runs it now: nobody but KVM_RUN may see the signal. */
+static void take_thread(struct kvm_vcpu *k)
+{
+	pid_t tid = (pid_t)syscall(SYS_gettid);
+	sigset_t set;
+
+	if (atomic_load(&k->tid) == tid)
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, kvm_kick_signal());
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	atomic_store(&k->tid, tid);
+}
+
+static void swallow_signal(void)
+{
+	const struct timespec now = { .tv_sec = 0 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, kvm_kick_signal());
+	while (sigtimedwait(&set, NULL, &now) >= 0)
+		;
+}
+
+static int set_debug(struct vcpu *cpu)
+{
+	struct kvm_guest_debug debug = { .control = 0 };
+	struct kvm_vcpu *k = kvm_cpu_of(cpu);
+
+	if (cpu->debug.on)
+		debug.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP;
+	if (cpu->debug.on && cpu->debug.step)
+		debug.control |= KVM_GUESTDBG_SINGLESTEP;
+	if (debug.control == k->debug_control)
+		return 0;
+	k->debug_control = debug.control;
+	return kvm_ioctl(k->fd, KVM_SET_GUEST_DEBUG, &debug);
+}
+
+/* KVM_RUN once; 0, or -EINTR or -EAGAIN when there is no exit to handle. */
+static int enter(struct kvm_vcpu *k)
+{
+	int rc;
+
+	atomic_store(&k->inside, true);
+	rc = kvm_ioctl(k->fd, KVM_RUN, NULL);
+	atomic_store(&k->inside, false);
+	k->unfinished = false;
+	if (rc == -EINTR)
+		swallow_signal();
+	return rc;
+}
+
+int kvm_run_vcpu(struct vcpu *cpu, enum vcpu_exit *why, struct err *e)
+{
+	struct kvm_vcpu *k = kvm_cpu_of(cpu);
+	bool stop = false;
+	int rc;
+
+	take_thread(k);
+	rc = set_debug(cpu);
+	if (rc)
+		return fail_rc(e, rc, "KVM: debugging CPU %u", cpu->index);
+	do {
+		*(volatile uint8_t *)&k->run->immediate_exit = 0;
+		atomic_thread_fence(memory_order_seq_cst);
+		stop = atomic_exchange(&k->kicked, false) || stop;
+		if (stop && !k->unfinished)
+			return leave(why, kicked_how(k));
+		if (stop)
+			k->run->immediate_exit = 1;
+		else if (cpu->index == 0 && (rc = kvm_inject_ext_int(cpu)))
+			return fail_rc(e, rc, "KVM: an interrupt of the 8259");
+		rc = enter(k);
+		if (rc == -EINTR || rc == -EAGAIN)
+			rc = GO_ON;
+		else if (rc)
+			fail_rc(e, rc, "KVM: running CPU %u", cpu->index);
+		else
+			rc = handle_exit(cpu, why, e);
+	} while (rc == GO_ON);
+	return rc;
+}
