@@ -30,6 +30,21 @@ struct irq_line irq_isa(struct vm *vm, unsigned n)
 	return (struct irq_line){ isa_set, vm, n };
 }
 
+static void ioapic_only_set(void *chip, unsigned n, bool level)
+{
+	struct vm *vm = chip;
+
+	pthread_mutex_lock(&vm->irq_lock);
+	if (vm->ioapic)
+		ioapic_set(vm->ioapic, n, level);
+	pthread_mutex_unlock(&vm->irq_lock);
+}
+
+struct irq_line irq_ioapic(struct vm *vm, unsigned n)
+{
+	return (struct irq_line){ ioapic_only_set, vm, n };
+}
+
 void msi_send(struct vm *vm, uint64_t addr, uint32_t data)
 {
 	if ((addr >> 20) == MSI_BASE >> 20)

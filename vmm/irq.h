@@ -32,6 +32,9 @@ static inline void irq_set(const struct irq_line *irq, bool level)
 /* ISA line `n` (0 to 15), with one driver. */
 struct irq_line irq_isa(struct vm *vm, unsigned n);
 
+/* The IOAPIC's pin `n` (16 to 23), which the 8259 pair does not have. */
+struct irq_line irq_ioapic(struct vm *vm, unsigned n);
+
 /* A message-signalled interrupt: a write of `data` to `addr`.  Ignored if
  * `addr` is not a LAPIC's.
  */

@@ -2,13 +2,27 @@
 /* pc.c - which chips a PC has and how they are wired (design.md, The machine;
  * facts/vmm.md 2), and what is in its memory when it starts.
  */
+#include "vmm/chip/acpi.h"
+#include "vmm/chip/ioapic.h"
+#include "vmm/chip/pci_host.h"
+#include "vmm/chip/pic.h"
+#include "vmm/chip/pit.h"
+#include "vmm/pc.h"
 #include "vmm/vm.h"
 
 int pc_init(struct vm *vm, struct err *e)
 {
-	(void)vm;
-	(void)e;
-	return 0;
+	int rc = pic_new(vm, &vm->pic, e);
+
+	if (!rc)
+		rc = ioapic_new(vm, &vm->ioapic, e);
+	if (!rc)
+		rc = pit_new(vm, e);
+	if (!rc)
+		rc = pci_bus_new(vm, &vm->pci, e);
+	if (!rc)
+		rc = acpi_pm_new(vm, &vm->acpi, e);
+	return rc;
 }
 
 int pc_load(struct vm *vm, struct err *e)
