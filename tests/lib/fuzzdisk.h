@@ -17,4 +17,9 @@ struct img *fuzz_open(const uint8_t *data, size_t len, const char *format,
 /* Info, a walk over the map that ends after some steps, some reads. */
 void fuzz_look(struct img *img);
 
+/* Do eight operations of eight bytes each: writes, zeroes, resizes and others.
+ */
+#define FUZZ_OPS_LEN 64u
+void fuzz_change(struct img *img, const uint8_t ops[FUZZ_OPS_LEN]);
+
 #endif
