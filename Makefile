@@ -255,7 +255,7 @@ fuzz: deps
 	mkdir -p build/fuzz/corpus/$(T) tests/fuzz/corpus/$(T)
 	$(SUBMAKE) MODE=release all
 	tests/fuzz/make-corpus $(T) build/fuzz/corpus/$(T)
-	build/fuzz/tests/fuzz/$(T) -max_total_time=$(SECONDS) -timeout=10 \
+	ASAN_OPTIONS=quarantine_size_mb=64 build/fuzz/tests/fuzz/$(T) -max_total_time=$(SECONDS) -timeout=10 \
 		-rss_limit_mb=512 -artifact_prefix=build/fuzz/$(T)- \
 		build/fuzz/corpus/$(T) tests/fuzz/corpus/$(T)
 

@@ -70,6 +70,16 @@ struct img_resolver {
 	 */
 	int (*create)(void *arg, const char *referrer, const char *name,
 		      struct img **out, struct err *e);
+	/* Where this is not NULL, the files that create() has made since have
+	 * no names yet.  With `keep` they get them, each when it is durable, in
+	 * the order in which they were made; a name that is taken is a failure,
+	 * but for the referrer's own, whose file the new one replaces.  Without
+	 * `keep`, and after a failure, they are gone.  All are closed by then.
+	 */
+	int (*settle)(void *arg, bool keep, struct err *e);
+	/* Has to outlive an image that is opened for writing where create() is
+	 * not NULL: img_resize() may need more files.
+	 */
 	void *arg;
 };
 

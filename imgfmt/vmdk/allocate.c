@@ -28,8 +28,8 @@ void vmdk_grains_give_back(struct vmdk_extent *x, uint64_t host, uint64_t len)
 		x->next = host;
 }
 
-static int set_gde(struct vmdk *s, struct vmdk_extent *x, uint64_t gd,
-		   uint64_t i, uint64_t table)
+int vmdk_gde_set(struct vmdk *s, struct vmdk_extent *x, uint64_t gd, uint64_t i,
+		 uint64_t table)
 {
 	const struct vmdk_tables *t = &x->t;
 	uint64_t first = round_down(i, t->n_gtes);
@@ -67,8 +67,8 @@ static int make_tables(struct vmdk *s, struct vmdk_extent *x, uint64_t i,
 	slot->table = host;
 	slot->second = x->t.rgd ? host + len : 0;
 	if (!rc && x->t.rgd)
-		rc = set_gde(s, x, x->t.rgd, i, slot->second);
-	return rc ? rc : set_gde(s, x, x->t.gd, i, slot->table);
+		rc = vmdk_gde_set(s, x, x->t.rgd, i, slot->second);
+	return rc ? rc : vmdk_gde_set(s, x, x->t.gd, i, slot->table);
 }
 
 int vmdk_slot_find(struct vmdk *s, struct vmdk_extent *x, uint64_t rel,

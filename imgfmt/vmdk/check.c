@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* check.c - do directories, tables, header and descriptor make sense together?
  *
- * The first directory counts: a second one that differs is wrong.  Which sectors
- * are in use is kept for a part of the file at a time, so that memory is bounded.
+ * The first directory counts: a second one that differs is wrong.
  */
 #include "check.h"
 
@@ -12,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "create.h"
 #include "imgfmt/base/buf.h"
 
 #define ULL(n) ((unsigned long long)(n))
-#define MAP_SECTORS (1ull << 28)	/* 128 GiB of file: 32 MiB */
 
 void vcheck_found(struct vcheck *c, bool fixed, const char *fmt, ...)
 {
-	char text[200], line[280];
+	char text[800], line[900];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -134,8 +133,15 @@ static uint64_t find_tables(struct vcheck *c, uint64_t i)
 		return one;
 	}
 	if (bad && (bad2 || !two)) {
-		vcheck_found(c, false, "grain table %llu is not inside the "
-			     "file, in any directory", ULL(i));
+		vcheck_found(c, vcheck_drop_table(c, i), "grain table %llu is "
+			     "not inside the file, in any directory: bytes "
+			     "0x%llx to 0x%llx of the disk are lost, and read "
+			     "as %s when repaired", ULL(i),
+			     ULL(x->start + i * x->t.gt_covers),
+			     ULL(x->start + min_u64(x->t.capacity, (i + 1) *
+						    x->t.gt_covers)),
+			     c->s->d.parent_cid == VMDK_CID_NONE
+			     ? "zeroes" : "the parent");
 		return 0;
 	}
 	vcheck_found(c, vcheck_restore_table(c, bad ? x->t.gd : x->t.rgd, i,
@@ -164,84 +170,19 @@ static void walk_tables(struct vcheck *c)
 	}
 }
 
-/* Mark sectors; true if one of them was marked. */
-static bool mark(struct vcheck *c, uint64_t host, uint64_t len)
-{
-	uint64_t from = host / VMDK_SECTOR;
-	uint64_t to = div_round_up(host + len, VMDK_SECTOR);
-	bool any = false;
-
-	from = max_u64(from, c->first);
-	to = min_u64(to, c->first + c->n);
-	for (uint64_t k = from; k < to; k++) {
-		uint8_t *p = &c->map[(k - c->first) / 8];
-		uint8_t bit = (uint8_t)(1u << (k % 8));
-
-		any |= *p & bit;
-		*p |= bit;
-	}
-	return any;
-}
-
-static void mark_table(struct vcheck *c, uint64_t i, uint64_t table)
-{
-	const struct vmdk_tables *t = &c->x->t;
-	uint64_t host;
-	enum vmdk_kind kind;
-
-	if (mark(c, table, (uint64_t)t->n_gtes * t->entry_size))
-		vcheck_found(c, false, "grain table %llu lies where something "
-			     "else does", ULL(i));
-	for (uint32_t k = 0; k < t->n_gtes; k++) {
-		uint64_t rel = i * t->gt_covers + (uint64_t)k * t->grain;
-
-		if (rel >= t->capacity)
-			break;
-		if (vmdk_entry_at(c->s, c->x, table, k, rel, &kind, &host) ||
-		    !host)
-			continue;
-		if (mark(c, host, t->compressed ? VMDK_SECTOR : t->grain))
-			vcheck_found(c, vcheck_copy_grain(c, rel, host),
-				     "grain at offset 0x%llx: host offset "
-				     "0x%llx is used twice",
-				     ULL(c->x->start + rel), ULL(host));
-	}
-}
-
-/* What is used twice? */
-static void find_overlaps(struct vcheck *c)
-{
-	const struct vmdk_tables *t = &c->x->t;
-	uint64_t total = div_round_up(img_length(c->x->file), VMDK_SECTOR);
-
-	c->map = array_alloc(min_u64(total, MAP_SECTORS) / 8 + 1, 1);
-	if (!c->map) {
-		c->out->check_errors++;
-		return;
-	}
-	for (c->first = 0; c->first < total; c->first += MAP_SECTORS) {
-		c->n = min_u64(MAP_SECTORS, total - c->first);
-		memset(c->map, 0, (size_t)(c->n / 8 + 1));
-		for (uint64_t i = 0; i < t->n_gdes; i++) {
-			uint64_t table;
-
-			if (!vmdk_table_at(c->s, c->x, t->gd, i, &table) &&
-			    table)
-				mark_table(c, i, table);
-		}
-	}
-	free(c->map);
-	c->map = NULL;
-}
-
-/* Grains at the end that nothing points to: a write that was broken off.  Gaps
- * before, which other products leave, cannot be given back to anybody.
+/* Grains that nothing points to: a write that was broken off, or what another
+ * product has left.
  */
 static void count_leaks(struct vcheck *c)
 {
 	const struct vmdk_tables *t = &c->x->t;
-	uint64_t end = img_length(c->x->file), n;
+	uint64_t end = img_length(c->x->file), n = c->gaps;
 
+	c->out->leaks += n;
+	if (n && c->out->fix_leaks) {
+		vcheck_punch_gaps(c);
+		c->out->leaks_fixed += n - min_u64(n, c->gaps);
+	}
 	if (end < c->used_end)
 		return;
 	n = (end - c->used_end) / t->grain;
@@ -256,6 +197,55 @@ static void count_leaks(struct vcheck *c)
 	}
 }
 
+/* Does the part of the disk that the descriptor leaves out hold anything? */
+static bool has_more(struct vcheck *c)
+{
+	struct vmdk_extent *x = c->x;
+	uint64_t from = round_up(x->len, x->t.grain), table, host;
+	enum vmdk_kind kind;
+
+	for (uint64_t rel = from; rel < x->t.capacity; rel += x->t.grain) {
+		uint64_t i = rel / x->t.gt_covers;
+
+		if (vmdk_table_at(c->s, x, x->t.gd, i, &table))
+			return true;
+		if (!table)
+			rel = (i + 1) * x->t.gt_covers - x->t.grain;
+		else if (vmdk_entry_at(c->s, x, table, (uint32_t)
+				       (rel % x->t.gt_covers / x->t.grain),
+				       rel, &kind, &host) || host)
+			return true;
+	}
+	return false;
+}
+
+/* An extent that is larger than the descriptor says is left from growing it,
+ * when nothing is there; else the descriptor may be another disk's, or older.
+ * Of a file that holds its own descriptor, the header counts.
+ */
+static void check_size(struct vcheck *c)
+{
+	struct vmdk_extent *x = c->x;
+	uint64_t said = x->line ? x->line->sectors * VMDK_SECTOR : 0;
+	uint64_t has = x->t.capacity;
+
+	if (!x->line || (has > said ? has - said : said - has) < x->t.grain)
+		return;
+	if (!x->owned && x->len == has)
+		vcheck_found(c, vcheck_rewrite_descriptor(c), "the header says "
+			     "%llu sectors, and the descriptor %llu",
+			     ULL(has / VMDK_SECTOR), ULL(said / VMDK_SECTOR));
+	else if (has_more(c))
+		vcheck_found(c, false, "the extent has %llu sectors with data, "
+			     "and the descriptor says %llu: it may be older "
+			     "than the extent, or another disk's",
+			     ULL(has / VMDK_SECTOR), ULL(said / VMDK_SECTOR));
+	else
+		vcheck_found(c, vcheck_shorten(c), "the extent has %llu "
+			     "sectors, and the descriptor says %llu",
+			     ULL(has / VMDK_SECTOR), ULL(said / VMDK_SECTOR));
+}
+
 static void check_header(struct vcheck *c)
 {
 	struct vmdk_extent *x = c->x;
@@ -265,12 +255,7 @@ static void check_header(struct vcheck *c)
 	    !t->compressed && t->n_gdes)
 		vcheck_found(c, vcheck_only_one_directory(c), "one of the "
 			     "grain directories is not inside the file");
-	if (x->line && x->line->sectors * VMDK_SECTOR != t->capacity &&
-	    t->capacity - x->len >= t->grain)
-		vcheck_found(c, false, "the extent has %llu sectors, and the "
-			     "descriptor says %llu",
-			     ULL(t->capacity / VMDK_SECTOR),
-			     ULL(x->line->sectors));
+	check_size(c);
 }
 
 /* It is closed when nothing else is wrong. */
@@ -307,7 +292,7 @@ static int check_extent(struct vcheck *c)
 	pthread_mutex_lock(&c->s->lock);
 	check_header(c);
 	walk_tables(c);
-	find_overlaps(c);
+	vcheck_overlaps(c);
 	pthread_mutex_unlock(&c->s->lock);
 	rc = vmdk_flush_all(c->s);
 	if (rc)
@@ -324,15 +309,50 @@ static int check_extent(struct vcheck *c)
 	return rc;
 }
 
+/* "disk-s002.vmdk" -> 2, and how long is what comes before; 0: it is not of
+ * those.
+ */
+static unsigned long number_of(const char *name, size_t *stem)
+{
+	const char *dot = name ? strrchr(name, '.') : NULL, *p = dot;
+
+	while (p && p > name && p[-1] >= '0' && p[-1] <= '9')
+		p--;
+	if (!p || dot - p < 3 || dot - p > 6)
+		return 0;
+	*stem = (size_t)(p - name);
+	return strtoul(p, NULL, 10);
+}
+
+/* The names say the order of a disk's pieces. */
+static void check_order(struct vcheck *c)
+{
+	const struct vmdk_descriptor *d = &c->s->d;
+
+	for (size_t i = 1; i < d->n_extents && vmdk_is_split(c->s); i++) {
+		const char *a = d->extents[i - 1].name, *b = d->extents[i].name;
+		size_t stem, stem2;
+		unsigned long one = number_of(a, &stem);
+		unsigned long two = number_of(b, &stem2);
+
+		if (one && two && stem == stem2 && !strncmp(a, b, stem) &&
+		    two <= one)
+			vcheck_found(c, false, "the descriptor names '%s' "
+				     "behind '%s'", b, a);
+	}
+}
+
 int vmdk_check(struct img *img, struct img_check *check, struct err *e)
 {
 	struct vcheck c = { .s = img->state, .out = check };
 	int rc = img->flags & IMG_WRITE ? vmdk_flush(img) : 0;
 
+	check_order(&c);
 	for (size_t i = 0; i < c.s->n_extents && !rc; i++) {
 		c.x = &c.s->extents[i];
-		if (c.x->storage == VMDK_SPARSE && !c.x->file)
-			vcheck_found(&c, false, "extent %zu is missing", i);
+		if (c.x->storage != VMDK_ZEROES && !c.x->file)
+			vcheck_found(&c, false, "extent %zu: %s", i,
+				     c.x->missing ? c.x->missing : "missing");
 		else if (c.x->storage == VMDK_SPARSE)
 			rc = check_extent(&c);
 	}

@@ -22,8 +22,7 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* "disk.vmdk" -> "disk-flat.vmdk", "disk-s001.vmdk", "disk-f001.vmdk". */
-static char *extent_name(const struct vmdk_new *n, const char *path, uint64_t i)
+char *vmdk_extent_name(const struct vmdk_new *n, const char *path, uint64_t i)
 {
 	const char *name = base_name(path), *dot = strrchr(name, '.');
 	int stem = dot ? (int)(dot - name) : (int)strlen(name);
@@ -90,12 +89,21 @@ static int write_extent(struct img *file, const struct vmdk_new *n,
 	return rc ? rc : img_truncate(file, sectors * VMDK_SECTOR, e);
 }
 
-/* An extent in a file of its own. */
-static int make_extent(struct img *below, const struct img_create_args *args,
-		       const struct vmdk_new *n, uint64_t sectors,
-		       const char *name, struct err *e)
+/* The raw layer can make room beforehand. */
+static int write_preallocated(struct img **file, const char *preallocation,
+			      uint64_t sectors, struct err *e)
 {
-	const struct img_resolver *r = args->resolver;
+	struct img_open_args args = { .format = "raw", .flags = IMG_WRITE };
+	int rc = img_stack(*file, &args, file, e);
+
+	return rc ? rc : img_resize(*file, sectors * VMDK_SECTOR, preallocation,
+				    e);
+}
+
+int vmdk_extent_make(const struct img_resolver *r, const char *referrer,
+		     const struct vmdk_new *n, uint64_t sectors,
+		     const char *name, struct err *e)
+{
 	struct img *file;
 	int rc, one;
 
@@ -103,12 +111,27 @@ static int make_extent(struct img *below, const struct img_create_args *args,
 		return fail(e, ENOTSUP, "a %s disk consists of several files, "
 			    "and only one can be written here",
 			    n->create_type);
-	rc = r->create(r->arg, below->name, name, &file, e);
+	rc = r->create(r->arg, referrer, name, &file, e);
 	if (rc)
 		return rc;
-	rc = write_extent(file, n, sectors, e);
+	rc = n->preallocation ? write_preallocated(&file, n->preallocation,
+						   sectors, e)
+			      : write_extent(file, n, sectors, e);
+	if (!rc && n->flush && img_flush(file))
+		rc = fail(e, EIO, "%s: cannot flush", file->name);
 	one = img_close(file, rc ? NULL : e);
 	return rc ? rc : one;
+}
+
+int vmdk_extent_line(struct vmdk_descriptor *d, const struct vmdk_new *n,
+		     uint64_t sectors, const char *name)
+{
+	int rc = vmdk_extent_add(d, VMDK_RW, sectors, n->flat ? VMDK_EXT_FLAT
+				 : VMDK_EXT_SPARSE, name);
+
+	if (!rc && n->flat)
+		d->extents[d->n_extents - 1].has_offset = true;
+	return rc;
 }
 
 static int make_extents(struct img *below, const struct img_create_args *args,
@@ -119,17 +142,14 @@ static int make_extents(struct img *below, const struct img_create_args *args,
 	int rc = 0;
 
 	for (uint64_t i = 0; !rc && (sectors = vmdk_extent_sectors(n, i)); i++) {
-		char *name = extent_name(n, below->name, i);
+		char *name = vmdk_extent_name(n, below->name, i);
 
 		if (!name)
 			return fail(e, ENOMEM, "out of memory");
-		rc = make_extent(below, args, n, sectors, name, e);
-		if (!rc && vmdk_extent_add(d, VMDK_RW, sectors, n->flat
-					   ? VMDK_EXT_FLAT : VMDK_EXT_SPARSE,
-					   name))
+		rc = vmdk_extent_make(args->resolver, below->name, n, sectors,
+				      name, e);
+		if (!rc && vmdk_extent_line(d, n, sectors, name))
 			rc = fail(e, ENOMEM, "out of memory");
-		if (!rc && n->flat)
-			d->extents[d->n_extents - 1].has_offset = true;
 		free(name);
 	}
 	return rc;

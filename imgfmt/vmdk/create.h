@@ -22,6 +22,8 @@ struct vmdk_new {
 	const char *hwversion, *toolsversion;
 	bool zeroed_grain;
 	const char *backing;		/* or NULL */
+	const char *preallocation;	/* of flat extents, or NULL */
+	bool flush;			/* extents are durable when made */
 };
 
 extern const struct img_option vmdk_options[];
@@ -59,10 +61,36 @@ int vmdk_random_uuid(char out[48]);
 /* resize.c */
 int vmdk_resize(struct img *img, uint64_t size, const char *preallocation,
 		struct err *e);
+/* Make one extent longer: no descriptor says so yet. */
+int vmdk_extent_grow(struct vmdk *s, struct vmdk_extent *x, uint64_t len,
+		     const char *preallocation, struct err *e);
+/* The text anew into its place. */
+int vmdk_descriptor_rewrite(struct vmdk *s, struct err *e);
+/* The same, with the size that `x` has. */
+int vmdk_descriptor_correct(struct vmdk *s, struct vmdk_extent *x,
+			    struct err *e);
+
+/* resize_split.c: a disk of files of 2 GiB gets more of them.  What is cached
+ * of the extents is gone afterwards.
+ */
+bool vmdk_is_split(const struct vmdk *s);
+int vmdk_grow_split(struct vmdk *s, uint64_t size, const char *preallocation,
+		    struct err *e);
 
 /* create.c */
 int vmdk_create(struct img *below, const struct img_create_args *args,
 		struct err *e);
+/* "disk.vmdk" -> "disk-flat.vmdk", "disk-s001.vmdk", "disk-f001.vmdk"; to be
+ * freed, NULL when out of memory.
+ */
+char *vmdk_extent_name(const struct vmdk_new *n, const char *path, uint64_t i);
+/* An extent in a file of its own, empty and complete. */
+int vmdk_extent_make(const struct img_resolver *r, const char *referrer,
+		     const struct vmdk_new *n, uint64_t sectors,
+		     const char *name, struct err *e);
+/* Name it in the descriptor. */
+int vmdk_extent_line(struct vmdk_descriptor *d, const struct vmdk_new *n,
+		     uint64_t sectors, const char *name);
 /* measure.c */
 int vmdk_measure(const struct img_create_args *args, struct img *src,
 		 struct img_measure *out, struct err *e);

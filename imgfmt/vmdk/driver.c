@@ -195,6 +195,8 @@ static int vmdk_open(struct img *img, const struct img_open_args *args,
 			    "inside", img->name);
 	s->img = img;
 	s->file = img->below;
+	if (args->resolver && img->flags & IMG_WRITE)
+		s->resolver = *args->resolver;
 	rangelock_init(&s->ranges);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->flushing, NULL);

@@ -215,6 +215,13 @@ static int open_bare(struct vmdk *s, struct err *e)
 	return open_own(s, &s->extents[0], e);
 }
 
+static void take_line(const struct vmdk *s, struct vmdk_extent *list, size_t i)
+{
+	list[i].line = &s->d.extents[i];
+	list[i].storage = storage_of(s->d.extents[i].type);
+	list[i].len = s->d.extents[i].sectors * VMDK_SECTOR;
+}
+
 static int open_lines(struct vmdk *s, const struct img_open_args *args,
 		      bool embedded, struct err *e)
 {
@@ -225,11 +232,8 @@ static int open_lines(struct vmdk *s, const struct img_open_args *args,
 	if (!s->extents)
 		return fail(e, ENOMEM, "out of memory");
 	s->n_extents = s->d.n_extents;
-	for (size_t i = 0; i < s->n_extents; i++) {
-		s->extents[i].line = &s->d.extents[i];
-		s->extents[i].storage = storage_of(s->d.extents[i].type);
-		s->extents[i].len = s->d.extents[i].sectors * VMDK_SECTOR;
-	}
+	for (size_t i = 0; i < s->n_extents; i++)
+		take_line(s, s->extents, i);
 	own = embedded ? own_line(s) : SIZE_MAX;
 	for (size_t i = 0; i < s->n_extents && !rc; i++) {
 		struct vmdk_extent *x = &s->extents[i];
@@ -239,6 +243,7 @@ static int open_lines(struct vmdk *s, const struct img_open_args *args,
 		if (rc && args->flags & IMG_NO_DATA && i != own) {
 			img_close(x->owned, NULL);
 			x->owned = x->file = NULL;
+			x->missing = e ? strdup(e->text) : NULL;
 			rc = 0;
 		}
 	}
@@ -283,10 +288,57 @@ int vmdk_extents_open(struct vmdk *s, const struct img_open_args *args,
 	return rc ? rc : lay_out(s, e);
 }
 
+/* Into `list`, which has room for all. */
+static int open_added(struct vmdk *s, struct vmdk_extent *list, struct err *e)
+{
+	struct img_open_args args = {
+		.flags = s->img->flags, .resolver = &s->resolver,
+	};
+	size_t old = s->n_extents;
+	int rc = 0;
+
+	for (size_t i = old; i < s->d.n_extents && !rc; i++) {
+		take_line(s, list, i);
+		list[i].start = list[i - 1].start + list[i - 1].len;
+		rc = open_extent(s, &args, &list[i], e);
+		if (!rc && list[i].storage == VMDK_SPARSE)
+			list[i].next = round_up(img_length(list[i].file),
+						list[i].t.grain);
+	}
+	for (size_t i = old; i < s->d.n_extents && rc; i++)
+		img_close(list[i].owned, NULL);
+	return rc;
+}
+
+int vmdk_extents_add(struct vmdk *s, uint64_t len, struct err *e)
+{
+	struct vmdk_extent *list = array_alloc(s->d.n_extents, sizeof(*list));
+	int rc = list ? 0 : fail(e, ENOMEM, "out of memory");
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < s->n_extents; i++) {
+		memcpy(&list[i], &s->extents[i], sizeof(*list));
+		list[i].line = &s->d.extents[i];
+	}
+	list[s->n_extents - 1].len = len;
+	rc = open_added(s, list, e);
+	if (rc) {
+		free(list);
+		return rc;
+	}
+	free(s->extents);
+	s->extents = list;
+	s->n_extents = s->d.n_extents;
+	return 0;
+}
+
 void vmdk_extents_close(struct vmdk *s)
 {
-	for (size_t i = 0; i < s->n_extents; i++)
+	for (size_t i = 0; i < s->n_extents; i++) {
 		img_close(s->extents[i].owned, NULL);
+		free(s->extents[i].missing);
+	}
 	free(s->extents);
 	s->extents = NULL;
 	s->n_extents = 0;

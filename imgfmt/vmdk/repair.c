@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "create.h"
 #include "imgfmt/base/buf.h"
 
 static int set_entry(struct vcheck *c, uint64_t rel, uint32_t sector)
@@ -63,9 +64,8 @@ bool vcheck_restore_table(struct vcheck *c, uint64_t to, uint64_t i,
 {
 	struct vmdk_extent *x = c->x;
 	uint32_t len = x->t.n_gtes * 4, room = (uint32_t)round_up(len, VMDK_SECTOR);
-	uint64_t first = round_down(i, x->t.n_gtes), host;
-	uint64_t n = min_u64(x->t.n_gtes, x->t.n_gdes - first);
 	struct vmdk_unit *u;
+	uint64_t host;
 	int rc;
 
 	if (!c->out->fix_errors || x->t.kind != VMDK_HOSTED || x->t.compressed ||
@@ -78,13 +78,30 @@ bool vcheck_restore_table(struct vcheck *c, uint64_t to, uint64_t i,
 		rc = img_write(x->file, u->data, len, host);
 	if (!rc)
 		rc = img_flush(x->file);
-	if (!rc)
-		rc = vmdk_cache_get(c->s, x, to + first * 4, (uint32_t)n * 4,
-				    &u);
-	if (rc)
+	return !rc && !vmdk_gde_set(c->s, x, to, i, host);
+}
+
+bool vcheck_drop_table(struct vcheck *c, uint64_t i)
+{
+	struct vmdk_extent *x = c->x;
+
+	return c->out->fix_errors && x->t.kind == VMDK_HOSTED &&
+	       !x->t.compressed && !vmdk_start_changing(c->s, x) &&
+	       !vmdk_gde_set(c->s, x, x->t.gd, i, 0) &&
+	       (!x->t.rgd || !vmdk_gde_set(c->s, x, x->t.rgd, i, 0));
+}
+
+static bool put_header(struct vcheck *c, struct vmdk_header h)
+{
+	struct vmdk_extent *x = c->x;
+	uint8_t buf[VMDK_HEADER_LEN];
+
+	h.unclean = true;
+	vmdk_header_encode(&h, buf);
+	vmdk_touch(x);
+	if (img_write(x->file, buf, sizeof(buf), 0))
 		return false;
-	put_le32(u->data + (i - first) * 4, (uint32_t)(host / VMDK_SECTOR));
-	vmdk_unit_dirty(c->s, u, 0);
+	x->t.h = h;
 	return true;
 }
 
@@ -92,7 +109,6 @@ bool vcheck_restore_table(struct vcheck *c, uint64_t to, uint64_t i,
 bool vcheck_only_one_directory(struct vcheck *c)
 {
 	struct vmdk_extent *x = c->x;
-	uint8_t buf[VMDK_HEADER_LEN];
 	struct vmdk_header h = x->t.h;
 
 	if (!c->out->fix_errors || x->t.compressed ||
@@ -101,13 +117,38 @@ bool vcheck_only_one_directory(struct vcheck *c)
 	h.gd = x->t.gd / VMDK_SECTOR;
 	h.rgd = 0;
 	h.flags &= ~VMDK_FLAG_RGD;
-	h.unclean = true;
-	vmdk_header_encode(&h, buf);
-	vmdk_touch(x);
-	if (img_write(x->file, buf, sizeof(buf), 0))
+	return put_header(c, h);
+}
+
+bool vcheck_shorten(struct vcheck *c)
+{
+	struct vmdk_extent *x = c->x;
+	struct vmdk_header h = x->t.h;
+
+	if (!c->out->fix_errors || x->t.kind != VMDK_HOSTED ||
+	    x->t.compressed || vmdk_start_changing(c->s, x))
 		return false;
-	x->t.h = h;
+	h.capacity = x->len / VMDK_SECTOR;
+	if (!put_header(c, h))
+		return false;
+	/* The directory stays as long as it is, until it is opened again. */
+	x->t.capacity = x->len;
 	return true;
+}
+
+bool vcheck_rewrite_descriptor(struct vcheck *c)
+{
+	return c->out->fix_errors && !c->x->t.compressed &&
+	       !vmdk_start_changing(c->s, c->x) &&
+	       !vmdk_descriptor_correct(c->s, c->x, NULL);
+}
+
+/* Only the host gets it back: nothing moves. */
+bool vcheck_punch(struct vcheck *c, uint64_t host, uint64_t len)
+{
+	vmdk_touch(c->x);
+	return c->out->fix_leaks && !vmdk_start_changing(c->s, c->x) &&
+	       !img_zero(c->x->file, len, host, 0);
 }
 
 bool vcheck_cut_tail(struct vcheck *c)

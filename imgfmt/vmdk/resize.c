@@ -4,7 +4,8 @@
  * The last extent grows.  A sparse one gets both directories anew at the end of
  * its file, with tables for all that is added; one write of the header then
  * changes size and directories together.  The descriptor comes last: extents
- * that are longer than it says do no harm.
+ * that are longer than it says do no harm.  A disk in files of 2 GiB that needs
+ * more of them: resize_split.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -116,15 +117,19 @@ static int grow_plain(struct vmdk *s, struct vmdk_extent *x, uint64_t len,
 	pthread_mutex_unlock(&s->lock);
 	if (rc)
 		return fail_rc(e, rc, "Could not write %s", s->img->name);
-	if (img_size(x->file) >= need)
-		return 0;
-	return img_resize(x->file, need, preallocation, e);
+	if (img_size(x->file) < need)
+		rc = img_resize(x->file, need, preallocation, e);
+	if (rc)
+		return rc;
+	/* The descriptor must not become durable before it. */
+	rc = img_flush(x->file);
+	return rc ? fail_rc(e, rc, "%s: cannot flush", x->file->name) : 0;
 }
 
 /* The text anew, from what was parsed.  A separate descriptor is as long as it
  * has to be; an embedded one has its room.
  */
-static int rewrite_descriptor(struct vmdk *s, struct err *e)
+int vmdk_descriptor_rewrite(struct vmdk *s, struct err *e)
 {
 	bool separate = !s->desc_offset;
 	char *text = vmdk_descriptor_text(&s->d);
@@ -159,6 +164,18 @@ out:
 	return rc;
 }
 
+int vmdk_descriptor_correct(struct vmdk *s, struct vmdk_extent *x,
+			    struct err *e)
+{
+	const char *adapter = vmdk_key_get(&s->d, "ddb.adapterType");
+
+	s->d.extents[x->line - s->d.extents].sectors = x->len / VMDK_SECTOR;
+	if (vmdk_set_geometry(&s->d, adapter ? adapter : "ide",
+			      s->img->size / VMDK_SECTOR))
+		return fail(e, ENOMEM, "out of memory");
+	return vmdk_descriptor_rewrite(s, e);
+}
+
 static int grow_descriptor(struct vmdk *s, uint64_t sectors, uint64_t total,
 			   struct err *e)
 {
@@ -169,32 +186,22 @@ static int grow_descriptor(struct vmdk *s, uint64_t sectors, uint64_t total,
 	s->d.extents[s->d.n_extents - 1].sectors = sectors;
 	if (vmdk_set_geometry(&s->d, adapter ? adapter : "ide", total))
 		return fail(e, ENOMEM, "out of memory");
-	return rewrite_descriptor(s, e);
+	return vmdk_descriptor_rewrite(s, e);
 }
 
 static int check_growth(const struct vmdk *s, const struct vmdk_extent *x,
 			uint64_t len, struct err *e)
 {
-	bool split = vmdk_create_type_is(&s->d, "twoGbMaxExtentSparse") ||
-		     vmdk_create_type_is(&s->d, "twoGbMaxExtentFlat");
-
 	if (!x->file || x->storage == VMDK_ZEROES)
 		return fail(e, ENOTSUP, "%s: its last extent has no file that "
 			    "could grow", s->img->name);
-	if (split && len > (uint64_t)VMDK_SPLIT * VMDK_SECTOR)
-		return fail(e, ENOTSUP, "%s: the last of its files may grow by "
-			    "%llu bytes, and new files cannot be made here: "
-			    "convert the disk", s->img->name,
-			    (unsigned long long)((uint64_t)VMDK_SPLIT *
-				VMDK_SECTOR - min_u64(x->len,
-				(uint64_t)VMDK_SPLIT * VMDK_SECTOR)));
 	if (x->storage == VMDK_SPARSE && x->start + len > VMDK_MAX_SPARSE)
 		return fail(e, EFBIG, "a sparse disk has at most 64 TiB");
 	return 0;
 }
 
-static int grow(struct vmdk *s, struct vmdk_extent *x, uint64_t len,
-		const char *preallocation, struct err *e)
+int vmdk_extent_grow(struct vmdk *s, struct vmdk_extent *x, uint64_t len,
+		     const char *preallocation, struct err *e)
 {
 	int rc;
 
@@ -211,6 +218,20 @@ static int grow(struct vmdk *s, struct vmdk_extent *x, uint64_t len,
 	vmdk_cache_fini(&s->cache);
 	pthread_mutex_unlock(&s->lock);
 	return rc ? fail_rc(e, rc, "%s: cannot grow", s->img->name) : 0;
+}
+
+static int grow_last(struct vmdk *s, struct vmdk_extent *x, uint64_t size,
+		     const char *preallocation, struct err *e)
+{
+	uint64_t len = size - x->start;
+	int rc = vmdk_extent_grow(s, x, len, preallocation, e);
+
+	if (!rc)
+		rc = grow_descriptor(s, len / VMDK_SECTOR, size / VMDK_SECTOR,
+				     e);
+	if (!rc)
+		x->len = len;
+	return rc;
 }
 
 int vmdk_resize(struct img *img, uint64_t size, const char *preallocation,
@@ -230,14 +251,12 @@ int vmdk_resize(struct img *img, uint64_t size, const char *preallocation,
 		return fail(e, ENOTSUP, "a vmdk image cannot be made smaller");
 	len = size - x->start;
 	rc = check_growth(s, x, len, e);
-	if (!rc)
-		rc = grow(s, x, len, preallocation, e);
-	if (!rc)
-		rc = grow_descriptor(s, len / VMDK_SECTOR, size / VMDK_SECTOR,
-				     e);
+	if (!rc && vmdk_is_split(s) && len > (uint64_t)VMDK_SPLIT * VMDK_SECTOR)
+		rc = vmdk_grow_split(s, size, preallocation, e);
+	else if (!rc)
+		rc = grow_last(s, x, size, preallocation, e);
 	if (rc)
 		return rc;
-	x->len = len;
 	len = img->size;
 	img->size = size;
 	/* Nor must what a larger parent has there. */

@@ -30,6 +30,7 @@ struct vmdk_extent {
 	struct img *owned;		/* what the resolver gave, or NULL */
 	struct img *file;		/* what is read: below the image itself,
 					 * or of `owned`; NULL: missing */
+	char *missing;			/* why, or NULL */
 	uint64_t offset;		/* PLAIN: in the file, bytes */
 	struct vmdk_tables t;		/* SPARSE */
 	_Atomic uint64_t file_len;	/* the file is at least this long */
@@ -77,6 +78,7 @@ struct vmdk {
 	struct vmdk_inflate *inflate;
 	struct vmdk_stream_out *out;	/* or NULL */
 	struct vmdk_forward *forward;	/* or NULL */
+	struct img_resolver resolver;	/* of an image open for writing */
 
 	pthread_mutex_t lock;
 	pthread_mutex_t flushing;
@@ -92,6 +94,10 @@ struct vmdk {
 int vmdk_extents_open(struct vmdk *s, const struct img_open_args *args,
 		      struct err *e);
 void vmdk_extents_close(struct vmdk *s);
+/* Open those that the descriptor has got since, with s->resolver; the last one
+ * before them has `len` bytes by now.
+ */
+int vmdk_extents_add(struct vmdk *s, uint64_t len, struct err *e);
 /* The one that holds a guest offset inside the image. */
 struct vmdk_extent *vmdk_extent_at(struct vmdk *s, uint64_t offset);
 int vmdk_host_usage(const struct img *img, uint64_t *bytes);

@@ -36,6 +36,9 @@ int vmdk_slot_find(struct vmdk *s, struct vmdk_extent *x, uint64_t rel,
 /* Entry i becomes `sector` + i * `step`. */
 int vmdk_slot_set(struct vmdk *s, const struct vmdk_slot *slot, uint32_t sector,
 		  uint32_t step);			/* locked */
+/* Table `i` of the directory at `gd` lies at `table`; 0: there is none. */
+int vmdk_gde_set(struct vmdk *s, struct vmdk_extent *x, uint64_t gd, uint64_t i,
+		 uint64_t table);			/* locked */
 /* `n` grains in a row at the end of the file; -EFBIG, -ENOSPC. */
 int vmdk_grains_take(struct vmdk_extent *x, uint64_t len,
 		     uint64_t *host);			/* locked */

@@ -10,6 +10,14 @@ truncate -s 5000192 disk.raw
 # A file's size, of all files of a disk.
 bytes() { stat -c %s "$@" | awk '{ n += $1 } END { print n }'; }
 
+same() {	# WHAT
+	"$VIMG" compare -q d.vmdk want.raw || die "$1"
+	"$VIMG" check -q d.vmdk || die "$1: check"
+	! command -v qemu-img >/dev/null ||
+		qemu-img compare -q -f vmdk -F raw d.vmdk want.raw ||
+		die "$1: qemu-img"
+}
+
 for k in monolithicSparse monolithicFlat twoGbMaxExtentSparse \
 	twoGbMaxExtentFlat; do
 	cp disk.raw want.raw
@@ -32,11 +40,44 @@ for k in monolithicSparse monolithicFlat twoGbMaxExtentSparse \
 	"$VIMG" compare -q d.vmdk want.raw || die "$k written after growing"
 	"$VIMG" check -q d.vmdk || die "$k written after growing: check"
 	expect_exit 1 "$VIMG" resize --shrink d.vmdk 1M
+	# Split disks get more files, as those that are there; and what is new
+	# can be written.
+	chmod 640 d.vmdk
+	for size in 3G 7G; do
+		truncate -s $size want.raw
+		"$VIMG" resize -q d.vmdk $size || die "$k to $size"
+		same "$k at $size"
+	done
+	dd if=disk.raw of=want.raw bs=1M seek=7000 conv=notrunc status=none
+	"$VIMG" convert -n -O vmdk want.raw d.vmdk
+	same "$k written in what is new"
 	case $k in
-	two*) expect_exit 1 "$VIMG" resize d.vmdk 3G ;;
-	*) "$VIMG" resize -q d.vmdk 3G ;;
+	two*)	[ "$(ls | grep -c '^d-[sf]00[1234].vmdk$')" = 4 ] ||
+			die "$k: files: $(ls)"
+		[ "$(stat -c %a d.vmdk d-?00[234].vmdk | uniq)" = 640 ] ||
+			die "$k: modes" ;;
 	esac
+	[ -z "$(ls -A | grep partial)" ] || die "$k: $(ls -A)"
 	rm d*.vmdk
+done
+# A name that is taken: nothing changes.  Extents keep the name that they had
+# when the disk was renamed.
+for k in s f; do
+	case $k in
+	s) "$VIMG" create -q -f vmdk -o subformat=twoGbMaxExtentSparse e.vmdk 9M ;;
+	f) "$VIMG" create -q -f vmdk -o subformat=twoGbMaxExtentFlat e.vmdk 9M ;;
+	esac
+	mv e.vmdk f.vmdk
+	echo mine >e-${k}003.vmdk
+	expect_exit 1 "$VIMG" resize f.vmdk 5G
+	[ "$(cat e-${k}003.vmdk)" = mine ] || die "overwritten"
+	[ "$(ls -A | grep -c '^\..\|vmdk$')" = 3 ] || die "left: $(ls -A)"
+	"$VIMG" check -q -r all f.vmdk || die "check after a refusal"
+	rm e-${k}003.vmdk
+	"$VIMG" resize -q f.vmdk 5G
+	[ -e e-${k}003.vmdk ] || die "$k: $(ls)"
+	"$VIMG" check -q f.vmdk || die "check of a renamed disk"
+	rm e*.vmdk f.vmdk
 done
 "$VIMG" convert -O vmdk -o subformat=streamOptimized disk.raw s.vmdk
 expect_exit 1 "$VIMG" resize s.vmdk 1G

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/cli/image.h"
+#include "tools/vimg/new_files.h"
 #include "tools/vimg/vimg.h"
 
 enum { OPT_PREALLOCATION = CLI_FIRST_OWN, OPT_SHRINK };
@@ -110,6 +111,7 @@ static int change(struct cli *cli, const struct resize *r, struct img *img,
 static int resize_run(struct cli *cli, int argc, char **argv)
 {
 	struct resize r = { .image.flags = IMG_WRITE };
+	struct new_files files;
 	struct err e = { "" };
 	const char *digits;
 	struct img *img;
@@ -136,6 +138,7 @@ static int resize_run(struct cli *cli, int argc, char **argv)
 			       "below 8E");
 	r.image.opts = cli->image_opts;
 	cli_resolver_init(cli);
+	new_files_init(&files, &cli->resolver);
 	if (image_open(cli, &r.image, &img))
 		return CLI_FAILED;
 	image_warn_guess(&r.image, img);
