@@ -3,7 +3,7 @@
  * kvm-unit-tests expects of QEMU's pc-testdev.
  *
  *	0xe0-0xe3	four bytes that keep what is written to them
- *	0xe4-0xe7	flush of a page's mapping: nothing to do for us
+ *	0xe4-0xe7	flush of a page's mapping: nothing to do, nobody there
  *	0xe8-0xeb	the same four bytes, accessed one by one
  *	0x2000-0x2017	level of the interrupt controllers' inputs 0 to 23
  *	0xff000000	64 KiB that keep what is written to them
@@ -23,18 +23,10 @@
 
 struct testdev {
 	struct device dev;
-	struct region exit, word, flush, bytes, lines, scratch;
+	struct region exit, word, bytes, lines, scratch;
 	uint8_t port_bytes[4];
 	uint8_t memory[SCRATCH_LEN];
 };
-
-static uint64_t none_read(struct device *dev, uint64_t offset, unsigned size)
-{
-	(void)dev;
-	(void)offset;
-	(void)size;
-	return 0;
-}
 
 static void exit_write(struct device *dev, uint64_t offset, unsigned size,
 		       uint64_t value)
@@ -72,15 +64,6 @@ static void word_write(struct device *dev, uint64_t offset, unsigned size,
 	bytes_write(((struct testdev *)dev)->port_bytes + offset, size, value);
 }
 
-static void flush_write(struct device *dev, uint64_t offset, unsigned size,
-			uint64_t value)
-{
-	(void)dev;
-	(void)offset;
-	(void)size;
-	(void)value;
-}
-
 static void lines_write(struct device *dev, uint64_t offset, unsigned size,
 			uint64_t value)
 {
@@ -111,19 +94,16 @@ static void scratch_write(struct device *dev, uint64_t offset, unsigned size,
 }
 
 static const struct region_ops exit_ops = {
-	.read = none_read, .write = exit_write, .max_size = 4,
+	.write = exit_write, .max_size = 4,
 };
 static const struct region_ops word_ops = {
 	.read = word_read, .write = word_write, .max_size = 4,
-};
-static const struct region_ops flush_ops = {
-	.read = none_read, .write = flush_write, .max_size = 4,
 };
 static const struct region_ops bytes_ops = {
 	.read = word_read, .write = word_write, .max_size = 1,
 };
 static const struct region_ops lines_ops = {
-	.read = none_read, .write = lines_write, .max_size = 1,
+	.write = lines_write, .max_size = 1,
 };
 static const struct region_ops scratch_ops = {
 	.read = scratch_read, .write = scratch_write, .max_size = 8,
@@ -159,7 +139,6 @@ int testdev_new(struct vm *vm, struct err *e)
 	device_add(vm, dev, &testdev_ops);
 	bus_add(vm, &t->exit, dev, &exit_ops, BUS_PIO, 0xf4, 4);
 	bus_add(vm, &t->word, dev, &word_ops, BUS_PIO, 0xe0, 4);
-	bus_add(vm, &t->flush, dev, &flush_ops, BUS_PIO, 0xe4, 4);
 	bus_add(vm, &t->bytes, dev, &bytes_ops, BUS_PIO, 0xe8, 4);
 	bus_add(vm, &t->lines, dev, &lines_ops, BUS_PIO, 0x2000, IOAPIC_PINS);
 	bus_add(vm, &t->scratch, dev, &scratch_ops, BUS_MMIO, SCRATCH_ADDR,
