@@ -3,10 +3,13 @@
  * facts/vmm.md 2), and what is in its memory when it starts.
  */
 #include "vmm/chip/acpi.h"
+#include "vmm/chip/board.h"
+#include "vmm/chip/i8042.h"
 #include "vmm/chip/ioapic.h"
 #include "vmm/chip/pci_host.h"
 #include "vmm/chip/pic.h"
 #include "vmm/chip/pit.h"
+#include "vmm/chip/rtc.h"
 #include "vmm/pc.h"
 #include "vmm/vm.h"
 
@@ -19,9 +22,19 @@ int pc_init(struct vm *vm, struct err *e)
 	if (!rc)
 		rc = pit_new(vm, e);
 	if (!rc)
+		rc = rtc_new(vm, e);
+	if (!rc)
+		rc = i8042_new(vm, NULL, e);
+	if (!rc)
+		rc = port92_new(vm, e);
+	if (!rc)
+		rc = debugport_new(vm, e);
+	if (!rc)
 		rc = pci_bus_new(vm, &vm->pci, e);
 	if (!rc)
 		rc = acpi_pm_new(vm, &vm->acpi, e);
+	if (!rc && vm->config.test_devices)
+		rc = testdev_new(vm, e);
 	return rc;
 }
 
