@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 
 #include "convert/ova/pack_state.h"
-#include "convert/ova/refs.h"
 #include "convert/ova/tarhead.h"
 #include "imgfmt/base/buf.h"
+#include "imgfmt/base/ovf_refs.h"
 
 #define MAX_DESCRIPTOR (16u << 20)	/* bytes; real ones have some 10 KB */
 

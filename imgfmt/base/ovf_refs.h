@@ -1,12 +1,12 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
-/* refs.h - the files that an OVF descriptor refers to, as far as packing them
- * needs: the attributes of its File elements.  This is no XML parser; it knows
- * tags, attributes, comments and CDATA.
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* ovf_refs.h - the files that an OVF descriptor refers to, as far as reading and
+ * packing them needs: the attributes of its File elements.  This is no XML
+ * parser; it knows tags, attributes, comments and CDATA.
  */
-#ifndef CONVERT_OVA_REFS_H
-#define CONVERT_OVA_REFS_H
+#ifndef BASE_OVF_REFS_H
+#define BASE_OVF_REFS_H
 
-#include "imgfmt/base/base.h"
+#include "base.h"
 
 struct ova_ref {
 	char *href;		/* decoded: entities and %20 */

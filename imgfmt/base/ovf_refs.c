@@ -1,12 +1,12 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
-/* refs.c - the files that an OVF descriptor refers to (DSP0243, 7.1). */
-#include "convert/ova/refs.h"
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* ovf_refs.c - the files that an OVF descriptor refers to (DSP0243, 7.1). */
+#include "ovf_refs.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "imgfmt/base/buf.h"
+#include "buf.h"
 
 #define MAX_REFS 65536u
 
