@@ -8,6 +8,7 @@ const struct img_driver *const img_drivers[] = {
 	&img_qcow2_driver,
 	&img_vmdk_driver,
 	&img_ova_driver,
+	&img_ovf_driver,
 	&img_raw_driver,
 	NULL,
 };

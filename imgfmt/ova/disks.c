@@ -50,7 +50,7 @@ static int open_member(struct ova *s, const struct tar_member *m,
 	char *name;
 	int rc;
 
-	rc = img_borrow(s->img->below, &borrowed, e);
+	rc = img_borrow(ova_file(s, m), &borrowed, e);
 	if (rc)
 		return rc;
 	rc = img_window(borrowed, m->offset, m->len, out, e);
@@ -58,7 +58,8 @@ static int open_member(struct ova *s, const struct tar_member *m,
 		img_close(borrowed, NULL);
 		return rc;
 	}
-	name = str_printf("%s/%s", s->img->name, m->name);
+	name = s->files ? strdup(img_name(ova_file(s, m)))
+			: str_printf("%s/%s", s->img->name, m->name);
 	if (!name) {
 		img_close(*out, NULL);
 		return fail(e, ENOMEM, "out of memory");
@@ -108,7 +109,7 @@ static int looks_like_disk(struct ova *s, const struct tar_member *m,
 	if (rc)
 		return rc;
 	rc = img_probe_format(img, &format);
-	*yes = strcmp(format, "raw") && strcmp(format, s->img->drv->name);
+	*yes = strcmp(format, "raw") && !ova_is_format(format);
 	img_close(img, NULL);
 	return rc ? fail_rc(e, rc, "Could not read %s", s->img->name) : 0;
 }
@@ -320,7 +321,7 @@ int ova_open_disk(struct ova *s, unsigned flags, struct err *e)
 	rc = format_of(s->chosen, img, &args.format);
 	if (rc)
 		fail_rc(e, rc, "Could not read %s", img_name(img));
-	else if (!strcmp(args.format, s->img->drv->name))
+	else if (ova_is_format(args.format))
 		rc = fail(e, ENOTSUP, "%s is a package itself",
 			  img_name(img));
 	else

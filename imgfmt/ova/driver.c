@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* driver.c - the ova driver: a disk inside a package, read where it is. */
+/* driver.c - the drivers ova and ovf: a disk inside a package, read where it
+ * is.
+ */
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -34,6 +36,26 @@ static int probe(const uint8_t *head, size_t head_len, uint64_t file_size)
 	return 0;
 }
 
+/* XML with an Envelope: a descriptor in a folder. */
+static int probe_ovf(const uint8_t *head, size_t head_len, uint64_t file_size)
+{
+	size_t n = head_len;
+
+	if (n >= 3 && !memcmp(head, "\xef\xbb\xbf", 3)) {
+		head += 3;	/* a byte order mark */
+		n -= 3;
+	}
+	if (!n || *head != '<' || file_size > OVF_MAX_LEN || memchr(head, 0, n))
+		return 0;
+	return memmem(head, n, "Envelope", 8) ? 90 : 0;
+}
+
+bool ova_is_format(const char *format)
+{
+	return !strcmp(format, img_ova_driver.name) ||
+	       !strcmp(format, img_ovf_driver.name);
+}
+
 /* The member with an extension; the first, if there are several. */
 static const struct tar_member *by_ext(const struct ova *s, const char *ext)
 {
@@ -65,6 +87,7 @@ static void release(struct ova *s)
 	img_close(s->disk, NULL);
 	manifest_free(&s->manifest);
 	ova_free_disks(s);
+	ova_free_folder(s);
 	tar_free(&s->tar);
 }
 
@@ -83,8 +106,32 @@ static int open_disk(struct ova *s, const struct img_open_args *args,
 	return fail(e, -rc, "%s", s->why.text);
 }
 
-static int ova_open(struct img *img, const struct img_open_args *args,
-		    struct err *e)
+/* With the members known. */
+static int open_package(struct ova *s, const struct img_open_args *args,
+			struct err *e)
+{
+	int rc;
+
+	s->ovf = by_ext(s, "ovf");
+	s->mf = beside(s, "mf");
+	s->cert = beside(s, "cert");
+	if (s->files)
+		s->ovf = &s->tar.members[0];	/* whatever it is called */
+	rc = ova_read_manifest(s, e);
+	if (!rc)
+		rc = ova_find_disks(s, e);
+	if (!rc)
+		rc = open_disk(s, args, e);
+	if (rc || !s->disk)
+		return rc;
+	s->img->size = img_size(s->disk);
+	s->img->block_size = img_block_size(s->disk);
+	s->img->in_order = img_in_order(s->disk);
+	return 0;
+}
+
+static int open_any(struct img *img, const struct img_open_args *args,
+		    bool folder, struct err *e)
 {
 	struct ova *s = img->state;
 	int rc;
@@ -93,27 +140,25 @@ static int ova_open(struct img *img, const struct img_open_args *args,
 		return fail(e, ENOENT, "%s: a package has no snapshots",
 			    img->name);
 	s->img = img;
-	rc = tar_scan(img->below, &s->tar, e);
+	rc = folder ? ova_read_folder(s, args, e)
+		    : tar_scan(img->below, &s->tar, e);
+	if (!rc)
+		rc = open_package(s, args, e);
 	if (rc)
-		return rc;
-	s->ovf = by_ext(s, "ovf");
-	s->mf = beside(s, "mf");
-	s->cert = beside(s, "cert");
-	rc = ova_read_manifest(s, e);
-	if (!rc)
-		rc = ova_find_disks(s, e);
-	if (!rc)
-		rc = open_disk(s, args, e);
-	if (rc) {
 		release(s);
-		return rc;
-	}
-	if (s->disk) {
-		img->size = img_size(s->disk);
-		img->block_size = img_block_size(s->disk);
-		img->in_order = img_in_order(s->disk);
-	}
-	return 0;
+	return rc;
+}
+
+static int ova_open(struct img *img, const struct img_open_args *args,
+		    struct err *e)
+{
+	return open_any(img, args, false, e);
+}
+
+static int ovf_open(struct img *img, const struct img_open_args *args,
+		    struct err *e)
+{
+	return open_any(img, args, true, e);
 }
 
 static int ova_close(struct img *img, struct err *e)
@@ -176,6 +221,21 @@ static int ova_locate(struct img *img, uint64_t offset, struct img_extent *ext)
 	return ext->fd < 0 ? -ENOTSUP : 0;
 }
 
+static int ovf_host_usage(const struct img *img, uint64_t *bytes)
+{
+	const struct ova *s = img->state;
+	int rc = img_host_usage(img->below, bytes);
+
+	for (size_t i = 0; i < s->tar.n && !rc; i++) {
+		uint64_t one = 0;
+
+		if (s->files[i])
+			rc = img_host_usage(s->files[i], &one);
+		*bytes += one;
+	}
+	return rc;
+}
+
 const struct img_driver img_ova_driver = {
 	.name = "ova",
 	.state_size = sizeof(struct ova),
@@ -191,4 +251,22 @@ const struct img_driver img_ova_driver = {
 	.check = ova_check,
 	.info = ova_info,
 	.verify = ova_verify,
+};
+
+const struct img_driver img_ovf_driver = {
+	.name = "ovf",
+	.state_size = sizeof(struct ova),
+	.flags = DRV_PARALLEL | DRV_FORMAT,
+	.probe = probe_ovf,
+	.open = ovf_open,
+	.close = ova_close,
+	.read = ova_read,
+	.map = ova_map,
+	.locate = ova_locate,
+	.take = ova_take,
+	.unpack = ova_unpack,
+	.check = ova_check,
+	.info = ova_info,
+	.verify = ova_verify,
+	.host_usage = ovf_host_usage,
 };

@@ -28,7 +28,8 @@ static json_t *members(const struct ova *s)
 		json_t *o = json_object();
 
 		put_name(o, "name", m->name);
-		put_number(o, "offset", m->offset);
+		if (!s->files)
+			put_number(o, "offset", m->offset);
 		put_number(o, "size", m->len);
 		if (l)
 			put_name(o, "digest", l->type->name);
@@ -85,6 +86,8 @@ int ova_info(struct img *img, struct img_info *info, struct err *e)
 		add_disk(s, o, info);
 	else
 		put_name(o, "no-disk", s->why.text);
+	if (s->missing)
+		put_name(o, "missing", s->missing);
 	if (s->ovf)
 		put_name(o, "descriptor", s->ovf->name);
 	if (s->mf) {

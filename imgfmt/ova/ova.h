@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* ova.h - an open package: its members, its disks, the one that is shown.
- * Internal to the ova driver.
+ * Internal to the drivers ova and ovf.
  *
  * A package (DSP0243, 5.3) is a tar archive of a descriptor (.ovf), perhaps a
- * manifest (.mf) with digests and a certificate (.cert), and disks.  Here it is
- * a container: the descriptor's XML is not looked at.
+ * manifest (.mf) with digests and a certificate (.cert), and disks; or these are
+ * files in a folder, of which the descriptor names those that belong to it.  Of
+ * an archive the descriptor's XML is not looked at.
  */
 #ifndef OVA_OVA_H
 #define OVA_OVA_H
@@ -15,6 +16,8 @@
 #include "manifest.h"
 #include "tar.h"
 
+#define OVF_MAX_LEN (4u << 20)		/* of a descriptor, bytes */
+
 struct ova_disk {
 	char *name;			/* of the whole */
 	const struct tar_member **pieces;	/* usually one */
@@ -23,7 +26,11 @@ struct ova_disk {
 
 struct ova {
 	struct img *img;
-	struct tar tar;
+	struct tar tar;			/* or what is in the folder */
+	struct img **files;		/* of a folder, each member's, NULL for
+					 * the descriptor; else NULL */
+	size_t files_cap;
+	char *missing;			/* what is not in the folder, or NULL */
 	const struct tar_member *ovf, *mf, *cert;	/* or NULL */
 	bool has_manifest;
 	struct manifest manifest;
@@ -39,6 +46,16 @@ struct ova {
 
 /* Does the name end with ".ext", in whatever case? */
 bool ova_has_ext(const char *name, const char *ext);
+
+/* Is this the name of a package's format? */
+bool ova_is_format(const char *format);
+
+/* folder.c: the descriptor below s->img, and the files that it names. */
+int ova_read_folder(struct ova *s, const struct img_open_args *args,
+		    struct err *e);
+void ova_free_folder(struct ova *s);
+/* What holds a member's bytes, at m->offset. */
+struct img *ova_file(const struct ova *s, const struct tar_member *m);
 
 /* disks.c: what the archive's members are. */
 int ova_find_disks(struct ova *s, struct err *e);

@@ -350,21 +350,18 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Two readers might take different ones of two members with one name. */
-static int sort(struct scan *s)
+int tar_sort(struct tar *t, const char *archive, struct err *e)
 {
-	struct tar *t = s->t;
-
 	t->by_name = array_alloc(t->n, sizeof(*t->by_name));
 	if (!t->by_name)
-		return fail(s->e, ENOMEM, "out of memory");
+		return fail(e, ENOMEM, "out of memory");
 	for (size_t i = 0; i < t->n; i++)
 		t->by_name[i] = &t->members[i];
 	qsort(t->by_name, t->n, sizeof(*t->by_name), by_name);
 	for (size_t i = 1; i < t->n; i++)
 		if (!strcmp(t->by_name[i - 1]->name, t->by_name[i]->name))
-			return fail(s->e, EUCLEAN, "%s: there are two members "
-				    "named %s", img_name(s->in),
-				    t->by_name[i]->name);
+			return fail(e, EUCLEAN, "%s: there are two members "
+				    "named %s", archive, t->by_name[i]->name);
 	return 0;
 }
 
@@ -376,7 +373,7 @@ int tar_scan(struct img *in, struct tar *out, struct err *e)
 	*out = (struct tar){ 0 };
 	rc = scan_all(&s);
 	if (!rc)
-		rc = sort(&s);
+		rc = tar_sort(out, img_name(in), e);
 	free(s.next_name);
 	if (rc)
 		tar_free(out);

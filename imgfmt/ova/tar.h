@@ -41,6 +41,8 @@ struct tar {
 
 int tar_scan(struct img *in, struct tar *out, struct err *e);
 void tar_free(struct tar *t);
+/* After members were put in, for tar_find(); `archive` is for messages. */
+int tar_sort(struct tar *t, const char *archive, struct err *e);
 
 /* NULL if there is none. */
 const struct tar_member *tar_find(const struct tar *t, const char *name);

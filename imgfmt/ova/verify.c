@@ -24,7 +24,8 @@ int ova_read_manifest(struct ova *s, struct err *e)
 	text = malloc((size_t)s->mf->len + 1);
 	if (!text)
 		return fail(e, ENOMEM, "out of memory");
-	rc = img_read(s->img->below, text, (size_t)s->mf->len, s->mf->offset);
+	rc = img_read(ova_file(s, s->mf), text, (size_t)s->mf->len,
+		      s->mf->offset);
 	if (rc)
 		fail_rc(e, rc, "Could not read %s", s->img->name);
 	else
@@ -89,7 +90,7 @@ static int verify_member(struct work *w, const struct tar_member *m,
 	uint8_t digest[DIGEST_MAX_LEN];
 	int rc;
 
-	rc = digest_range(l->type, w->s->img->below, m->offset, m->len, step,
+	rc = digest_range(l->type, ova_file(w->s, m), m->offset, m->len, step,
 			  w, digest, e);
 	if (rc || !memcmp(digest, l->digest, l->type->len))
 		return rc;
@@ -218,6 +219,8 @@ int ova_check(struct img *img, struct img_check *check, struct err *e)
 	if (!s->ovf)
 		found(check, &check->corruptions,
 		      "there is no descriptor (.ovf) in the package", NULL);
+	if (s->missing)
+		found(check, &check->corruptions, s->missing, NULL);
 	if (!s->disk)
 		found(check, &notes, s->why.text, NULL);
 	if (!s->has_manifest)

@@ -187,7 +187,8 @@ static int snapshot_id(struct cli *cli, const struct image *im, char **id,
 bool image_is_package(struct img *img)
 {
 	for (; img; img = img_below(img))
-		if (!strcmp(img_format(img), "ova"))
+		if (!strcmp(img_format(img), "ova") ||
+		    !strcmp(img_format(img), "ovf"))
 			return true;
 	return false;
 }
@@ -205,7 +206,7 @@ int image_try_open(struct cli *cli, const struct image *im, struct img **out,
 		rc = open_plain(cli, im, open_flags(cli, im), id, &img, e);
 	free(id);
 	if (!rc && cli->disk && !im->any_disk && !image_is_package(img)) {
-		rc = fail(e, EINVAL, "--disk is for packages (ova), and this "
+		rc = fail(e, EINVAL, "--disk is for packages (ova, ovf), and this "
 			  "is %s", img_format(img));
 		img_close(img, NULL);
 	}

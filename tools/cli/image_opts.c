@@ -66,7 +66,8 @@ static bool key_ok(const char *key, const char *driver, bool top)
 	if (!strcmp(key, "offset") || !strcmp(key, "size"))
 		return driver && !strcmp(driver, "raw");
 	if (!strcmp(key, "member"))
-		return !driver || !strcmp(driver, "ova");
+		return !driver || !strcmp(driver, "ova") ||
+		       !strcmp(driver, "ovf");
 	if (!strncmp(key, "file.", 5))
 		return !is_file;	/* checked one layer down */
 	return top && (!strcmp(key, "backing.driver") ||
