@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* soft.h - the CPU in software, from inside: its state, what the decoder makes
+ * of an instruction, and what the files of this folder promise each other.
+ *
+ *	bytes --decode.c--> struct insn --lower.c--> struct uop --exec.c--> effect
+ *	            (optable.c)           (block.c keeps them)   (int_*, sse*, ...)
+ *
+ * One thread runs a CPU at a time (those of a machine pass a baton), so nothing
+ * here locks; what others may do to a running CPU is cpu_kick(), alone.
+ *
+ * How an instruction is executed
+ * ------------------------------
+ * Rare and large ones are an op_fn, an ordinary function; NAME_pick() of the
+ * file that owns the family chooses it when the instruction is decoded, so that
+ * nothing of the encoding needs to be looked at again:
+ *
+ *	op_fn *sse_pick(const struct insn *insn);	NULL: #UD
+ *
+ * The op_fn gets the CPU and the uop:
+ *
+ *	u->dst, u->src	operands 0 and 1 of the row, if registers: for general
+ *			ones what REG8() to REG64() take, for others (XMM, MMX,
+ *			ST(i), segment, CR, DR) their number
+ *	u->mem		one operand is memory: op_load(), op_store() and their
+ *			kin below work on it
+ *	u->imm		the immediate, sign-extended from 32 bits (ENTER: size |
+ *			level << 16; far pointer: offset, u->disp is the selector)
+ *	u->osize	operand size, u->asize address size: log2 of the bytes
+ *	u->rep		0, 2 (F2) or 3 (F3)
+ *
+ * and returns an enum done.  The rule that makes exceptions precise: it changes
+ * no register, flag or memory before the last thing that can fail, or undoes it.
+ * Every 32-bit write to a general register clears its upper half: SET_REG32().
+ *
+ * Frequent integer instructions are a uop_fn (exec.h), which goes on to the next
+ * uop by itself.
+ *
+ * Whether CR0.EM, CR0.TS and CR4.OSFXSR allow an x87, MMX or SSE instruction is
+ * part of the block's mode, and lower.c sees to it: an op_fn only runs if they
+ * do.  Pending x87 exceptions (FSW.ES) are x87.c's business, also for MMX.
+ */
+#ifndef SOFT_H
+#define SOFT_H
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "decode.h"
+#include "vmm/cpu.h"
+
+struct block;
+struct blocks;
+struct cpu;
+struct soft;
+struct uop;
+struct vm;
+
+/* How an op_fn ended. */
+enum done {
+	DONE,		/* go on behind it, in the same block */
+	DONE_LEAVE,	/* the same, but the block may no longer hold: the mode,
+			 * the address space or the interrupt flag changed */
+	DONE_JUMP,	/* cpu->rip says where to go on; it counts as executed */
+	DONE_AGAIN,	/* a part of a repeated one is done: it runs again, if no
+			 * interrupt comes before; it does not count yet */
+	DONE_FAULT,	/* not executed: raise() recorded why */
+};
+
+typedef enum done op_fn(struct cpu *cpu, const struct uop *u);
+typedef const struct uop *uop_fn(struct cpu *cpu, const struct uop *u);
+
+/* A decoded instruction, or a step of one: half a cache line. */
+struct uop {
+	uop_fn *fn;
+	union {
+		op_fn *call;		/* fn is uop_call */
+		struct block *link;	/* jumps: the block there, or NULL */
+		uint64_t imm64;
+	};
+	int32_t disp;		/* of the memory operand; jumps: from block_rip */
+	int32_t imm;
+	uint8_t dst, src;	/* REG*() */
+	uint8_t base, index;	/* SLOT() */
+	uint32_t next : 9;	/* the next instruction is at block_rip + next */
+	uint32_t ix : 5;	/* how many instructions of the block come before */
+	uint32_t len : 4;	/* bytes of the instruction */
+	uint32_t seg : 3;	/* of the memory operand, of a string's source */
+	uint32_t asize : 2, osize : 2;	/* log2 of bytes */
+	uint32_t rep : 2;
+	uint32_t lock : 1;
+	uint32_t mem : 1;
+	uint32_t far_imm : 1;	/* a far pointer in the instruction */
+	uint32_t scale : 2;
+};
+
+#define BLOCK_INSNS	32u	/* at most, in a block; u->ix */
+
+/* A page's worth of translation.  A tag is the page's linear address if this
+ * access needs no more checks (TLB_NONE: it does), `addend` plus a linear
+ * address is the host's.  RAM only; not writable here: pages with code, pages
+ * whose dirty bit is clear, ROM.
+ */
+struct tlb_slot {
+	uint64_t read, write, exec;
+	uintptr_t addend;
+};
+
+#define TLB_NONE	1u		/* no page's address */
+#define TLB_SLOTS	4096u
+#define PAGE_MASK	0xfffull
+
+struct tlb {
+	struct tlb_slot slot[TLB_SLOTS];
+};
+
+/* x87 and SSE.  ST registers by number of the physical register (not relative
+ * to TOP, which is in sw), 80 bits each; MMn is the low 64 bits of register n.
+ */
+struct fpu {
+	uint8_t xmm[16][16] __attribute__((aligned(16)));
+	uint8_t st[8][16] __attribute__((aligned(16)));
+	uint32_t mxcsr;
+	uint16_t cw, sw;
+	uint8_t used;		/* bit n: register n is not empty (abridged tag) */
+	uint16_t opcode;	/* last instruction: FOP, */
+	uint16_t cs, ds;	/* selectors, */
+	uint64_t ip, dp;	/* and offsets */
+};
+
+/* An exception or a software interrupt that fault.c delivers. */
+struct fault {
+	uint8_t vector;
+	bool has_error;
+	bool is_software;	/* INT n, INT3, INTO: DPL counts, rip is behind */
+	uint32_t error;
+	uint64_t cr2;		/* #PF: goes to CR2 on delivery */
+	uint64_t dr6;		/* #DB: bits to set on delivery */
+};
+
+enum { EXC_DE, EXC_DB, EXC_NMI, EXC_BP, EXC_OF, EXC_BR, EXC_UD, EXC_NM, EXC_DF,
+       EXC_TS = 10, EXC_NP, EXC_SS, EXC_GP, EXC_PF, EXC_MF = 16, EXC_AC, EXC_MC,
+       EXC_XM };
+
+/* What decoded code depends on, beside its bytes: the second half of a block's
+ * key, kept in cpu->mode by cpu_mode_changed().
+ */
+#define MODE_CODE	0x0003u	/* enum code_size */
+#define MODE_STACK32	0x0004u	/* SS.B; 64-bit mode has neither */
+#define MODE_CPL	0x0018u
+#define MODE_CPL_SHIFT	3
+#define MODE_REAL	0x0020u	/* CR0.PE is clear */
+#define MODE_VM86	0x0040u
+#define MODE_LONG	0x0080u	/* EFER.LMA: 64-bit or compatibility */
+#define MODE_PAGING	0x0100u
+#define MODE_FLAT	0x0200u	/* CS, DS, ES, SS have base 0, limit 4 GiB, and
+				 * allow what they should: offsets are linear */
+#define MODE_EM		0x0400u	/* CR0.EM, .TS, .MP */
+#define MODE_TS		0x0800u
+#define MODE_MP		0x1000u
+#define MODE_OSFXSR	0x2000u
+#define MODE_AC		0x4000u	/* alignment is checked: CR0.AM, AC, CPL 3 */
+#define MODE_STEP	0x8000u	/* TF or data or code breakpoints: one instruction
+				 * a block, with all checks */
+
+/* What may stop the loop; bits of cpu->events. */
+#define EVENT_KICK	0x01u	/* cpu_kick() */
+#define EVENT_SMC	0x02u	/* posted invalidations wait */
+
+struct cpu {
+	/* SLOT() reaches the first 2 KiB, REG*() the first 256 bytes. */
+	uint64_t gpr[CPU_N_GPR];
+	uint64_t zero;		/* always 0: no base, no index */
+	uint64_t block_rip;	/* where the running block begins, in CS */
+	struct cpu_segment seg[CPU_N_SEG];
+	uint64_t scratch;
+
+	/* Hot. */
+	uint64_t ea_mask;	/* MODE_FLAT, 64-bit: what an offset is cut to */
+	uint64_t flag_res, flag_aux;	/* the status flags: flags.h */
+	struct tlb *tlb;	/* of the address space and privilege */
+	struct block *block;	/* running */
+	int64_t budget;		/* instructions left until the loop returns */
+	_Atomic int64_t floor;	/* and when: budget < floor; raised by a kick */
+	uint32_t mode;		/* MODE_* */
+	_Atomic uint32_t events;
+
+	/* Between blocks, and whenever sync() was called. */
+	uint64_t rip;
+	uint64_t eflags;	/* all but the status flags (and bit 1): DF, IF ... */
+	uint64_t icount;	/* at `budget_start`; see cpu_icount() */
+	int64_t budget_start;
+
+	/* Shadows: until the next instruction has ended. */
+	bool block_irq;		/* after STI, MOV SS, POP SS */
+	bool block_db;		/* after MOV SS, POP SS */
+	bool halted;
+	struct fault fault;
+
+	struct fpu fpu;
+
+	/* System. */
+	struct cpu_segment ldtr, tr;
+	struct { uint64_t base; uint16_t limit; } gdtr, idtr;
+	uint64_t cr0, cr2, cr3, cr4, cr8, efer;
+	uint64_t dr[8];
+	uint64_t apic_base;
+	uint64_t star, lstar, cstar, fmask, kernel_gs_base;
+	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+	uint64_t tsc_offset, tsc_aux, pat;
+
+	struct soft *soft;
+	struct vcpu *vcpu;	/* NULL in tests without a machine */
+	struct mmu *mmu;	/* mmu.c's own: its TLBs */
+	struct {
+		uint64_t blocks, built, stale, tlb_misses, kicks;
+	} stats;
+};
+
+/* What the CPUs of a machine share. */
+struct soft {
+	struct vm *vm;		/* NULL in tests without a machine */
+	uint8_t *ram;		/* vm->mem's block */
+	uint64_t ram_size;	/* bytes, whole pages */
+	struct op_index index;
+	struct blocks *blocks;
+	struct soft_test *test;	/* tests: its memory map instead of paging */
+	struct cpu **cpus;
+	unsigned n_cpus;
+};
+
+/* Registers.  `off` is u->dst or u->src. */
+#define REG_OFF(n)	((uint8_t)((n) < 16 ? (n) * 8 : ((n) - 16) * 8 + 1))
+#define REG_AT(cpu, off, type)	(*(type *)((uint8_t *)(cpu) + (off)))
+#define REG8(cpu, off)	REG_AT(cpu, off, uint8_t)
+#define REG16(cpu, off)	REG_AT(cpu, off, uint16_t)
+#define REG32(cpu, off)	REG_AT(cpu, off, uint32_t)
+#define REG64(cpu, off)	REG_AT(cpu, off, uint64_t)
+#define SET_REG32(cpu, off, v)	(REG64(cpu, off) = (uint32_t)(v))
+
+#define SLOT(cpu, n)	(((uint64_t *)(cpu))[n])
+#define SLOT_OF(field)	((uint8_t)(offsetof(struct cpu, field) / 8))
+#define SLOT_ZERO	SLOT_OF(zero)
+#define SLOT_SEG(s)	((uint8_t)(SLOT_OF(seg) + (s) * sizeof(struct cpu_segment) / 8))
+
+static inline unsigned cpu_cpl(const struct cpu *cpu)
+{
+	return (cpu->mode & MODE_CPL) >> MODE_CPL_SHIFT;
+}
+
+static inline enum code_size cpu_code(const struct cpu *cpu)
+{
+	return (enum code_size)(cpu->mode & MODE_CODE);
+}
+
+/* Read or write `1 << size_log2` bytes of a general register. */
+static inline uint64_t reg_get(struct cpu *cpu, unsigned off, unsigned osize)
+{
+	uint64_t v = REG_AT(cpu, off, uint64_t __attribute__((aligned(1))));
+
+	return osize == 3 ? v : v & ((1ull << (8u << osize)) - 1);
+}
+
+static inline void reg_set(struct cpu *cpu, unsigned off, unsigned osize,
+			   uint64_t v)
+{
+	switch (osize) {
+	case 0: REG8(cpu, off) = (uint8_t)v; break;
+	case 1: REG16(cpu, off) = (uint16_t)v; break;
+	case 2: SET_REG32(cpu, off, v); break;
+	default: REG64(cpu, off) = v; break;
+	}
+}
+
+/* Exceptions (exec.c).  `return raise(...)`. */
+enum done raise(struct cpu *cpu, unsigned vector);
+enum done raise_error(struct cpu *cpu, unsigned vector, uint32_t error);
+static inline enum done raise_ud(struct cpu *cpu)
+{
+	return raise(cpu, EXC_UD);
+}
+
+static inline enum done raise_gp(struct cpu *cpu, uint32_t error)
+{
+	return raise_error(cpu, EXC_GP, error);
+}
+
+/* Bring cpu->rip to the instruction of `u` (rip_next: behind it), and count what
+ * ran before it.  For whoever looks at the CPU's state from inside a block, or
+ * asks vm_now(): MMIO, ports, CPUID, RDTSC.
+ */
+void sync(struct cpu *cpu, const struct uop *u);
+uint64_t rip_this(const struct cpu *cpu, const struct uop *u);
+uint64_t rip_next(const struct cpu *cpu, const struct uop *u);
+
+/* Instructions executed so far; exact after sync(), and between blocks. */
+uint64_t cpu_icount(const struct cpu *cpu);
+
+/* Anything changed that cpu->mode holds: CR0, CR4.OSFXSR, EFER, CS, SS, DS, ES,
+ * CPL, VM, TF, AC, DR7.  The op_fn returns DONE_LEAVE or DONE_JUMP afterwards.
+ */
+void cpu_mode_changed(struct cpu *cpu);
+
+/* Memory (access.h, access.c).  Linear addresses; any alignment, any length up
+ * to a page, across pages too.  False: a fault was raised; nothing was written.
+ * The device behind an address without memory is asked through the bus, in
+ * pieces of at most 8 bytes.
+ */
+enum access {
+	ACCESS_READ = 0, ACCESS_WRITE = 1, ACCESS_EXEC = 2,
+	ACCESS_KIND = 3,
+	ACCESS_SYSTEM = 4,	/* descriptor tables, TSS: privileged at any CPL */
+};
+
+bool mem_load(struct cpu *cpu, uint64_t lin, void *buf, unsigned len,
+	      enum access how);
+bool mem_store(struct cpu *cpu, uint64_t lin, const void *buf, unsigned len,
+	       enum access how);
+/* Would mem_store() work?  Faults as it would; a read-modify-write calls it
+ * before it reads (its faults are those of a write).
+ */
+bool mem_check_store(struct cpu *cpu, uint64_t lin, unsigned len,
+		     enum access how);
+
+/* The linear address of the memory operand, or of `offset` in a segment, checked
+ * against the segment for `len` bytes (not against paging).  False: #GP or #SS
+ * was raised.
+ */
+bool op_lin(struct cpu *cpu, const struct uop *u, unsigned len, enum access how,
+	    uint64_t *lin);
+bool seg_lin(struct cpu *cpu, unsigned seg, uint64_t offset, unsigned len,
+	     enum access how, uint64_t *lin);
+/* The memory operand's offset in its segment: what LEA gives. */
+uint64_t op_offset(const struct cpu *cpu, const struct uop *u);
+
+/* The memory operand itself. */
+bool op_load(struct cpu *cpu, const struct uop *u, void *buf, unsigned len);
+bool op_store(struct cpu *cpu, const struct uop *u, const void *buf,
+	      unsigned len);
+
+/* Push and pop by the stack's address size (SS.B, 64-bit mode); `osize` is log2
+ * of bytes.  False: a fault, and rSP is as it was.
+ */
+bool push(struct cpu *cpu, unsigned osize, uint64_t v);
+bool pop(struct cpu *cpu, unsigned osize, uint64_t *v);
+
+/* MMU (mmu.c): what access.c, block.c and the system instructions call. */
+
+int mmu_init(struct cpu *cpu);
+void mmu_fini(struct cpu *cpu);
+
+/* Translate and check one access that lies in a page; sets accessed and dirty
+ * bits.  On success puts the page into cpu->tlb as far as struct tlb_slot allows
+ * and gives the guest physical address.  False: #PF (or #GP, #SS if the address
+ * is not canonical) was raised with `lin` in fault.cr2.  `seg`: CPU_SS turns #GP
+ * into #SS.
+ */
+bool mmu_translate(struct cpu *cpu, uint64_t lin, enum access how, unsigned seg,
+		   uint64_t *gpa);
+
+/* Where in the block of RAM is it?  False: device memory, or not readable (not
+ * writable) as memory.  `how` is read, write or exec.
+ */
+bool mmu_ram(struct cpu *cpu, uint64_t gpa, enum access how, uint64_t *offset);
+
+void mmu_flush_all(struct cpu *cpu);		/* CR0.PG, CR4.PGE ...: globals too */
+void mmu_flush_page(struct cpu *cpu, uint64_t lin);	/* INVLPG */
+/* CR3, CR0, CR4, EFER or CPL changed: choose cpu->tlb; what a write to CR3
+ * flushes is flushed.  cpu_mode_changed() calls mmu_select().
+ */
+void mmu_load_cr3(struct cpu *cpu, uint64_t cr3);
+void mmu_select(struct cpu *cpu);
+/* A page of RAM got its first code, its writes must be seen: forget its write
+ * translations in every CPU of the machine.
+ */
+void mmu_protect(struct soft *soft, uint64_t ram_page);
+
+/* Segments, exceptions, system (seg.c, fault.c, sys.c). */
+
+op_fn *seg_pick(const struct insn *insn);	/* IS_SEG() */
+op_fn *sys_pick(const struct insn *insn);	/* IS_SYS() */
+
+/* Deliver cpu->fault through the IDT, with cpu->rip on the instruction; double
+ * faults are made of faults on the way.  False: triple fault.
+ */
+bool fault_deliver(struct cpu *cpu);
+/* An external interrupt or NMI between instructions. */
+bool fault_interrupt(struct cpu *cpu, uint8_t vector);
+
+/* x87, MMX and SSE (x87.c, sse*.c). */
+
+op_fn *x87_pick(const struct insn *insn);	/* IS_X87() */
+op_fn *sse_pick(const struct insn *insn);	/* IS_SSE() */
+void fpu_reset(struct fpu *fpu);
+/* As FXSAVE64 and FXRSTOR64 have it. */
+void fpu_get(const struct fpu *fpu, uint8_t fxsave[512]);
+void fpu_set(struct fpu *fpu, const uint8_t fxsave[512]);
+
+/* Running (exec.c). */
+
+enum stop {
+	STOP_BUDGET,	/* the instructions are used up */
+	STOP_KICK,	/* cpu->events */
+	STOP_HALT,
+	STOP_FAULT,	/* tests only: cpu->fault was not delivered */
+	STOP_SHUTDOWN,	/* triple fault */
+};
+
+/* Run at most about `insns` instructions, and not more than those if they are
+ * few: never beyond, but for a `rep` under way.
+ */
+enum stop cpu_run(struct cpu *cpu, int64_t insns);
+
+/* Any thread: let the block that runs be the last. */
+void cpu_kick(struct cpu *cpu, uint32_t events);
+
+int cpu_init(struct cpu *cpu, struct soft *soft);
+void cpu_fini(struct cpu *cpu);
+void cpu_set_state(struct cpu *cpu, const struct cpu_state *s);
+void cpu_get_state(const struct cpu *cpu, struct cpu_state *s);
+
+#endif
