@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* queue.c - split virtqueues.  See queue.h.
+ *
+ *	descriptor	addr 64, len 32, flags 16, next 16	(2.7.5)
+ *	available ring	flags, idx, ring[size], used_event	(2.7.6)
+ *	used ring	flags, idx, ring[size] of {id, len} 32, avail_event (2.7.8)
+ *
+ * All are little-endian, and change under our hands: each is loaded once, into
+ * locals, and judged there.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/vm.h"
+#include "vmm/virtio/queue.h"
+
+#define DESC_SIZE	16u
+#define DESC_NEXT	0x1u
+#define DESC_WRITE	0x2u
+#define DESC_INDIRECT	0x4u
+
+#define AVAIL_NO_INTERRUPT	0x1u
+#define USED_NO_NOTIFY		0x1u
+
+struct desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags, next;
+};
+
+static uint16_t load16(const void *p)
+{
+	return le16toh(__atomic_load_n((const uint16_t *)p, __ATOMIC_RELAXED));
+}
+
+static void store16(void *p, uint16_t value)
+{
+	__atomic_store_n((uint16_t *)p, htole16(value), __ATOMIC_RELAXED);
+}
+
+static uint64_t load64(const uint8_t *p)
+{
+	uint64_t value = 0;
+	unsigned i;
+
+	if (!((uintptr_t)p % 8))
+		return le64toh(__atomic_load_n((const uint64_t *)p,
+					       __ATOMIC_RELAXED));
+	/* An indirect table may lie anywhere. */
+	for (i = 0; i < 8; i++)
+		value |= (uint64_t)__atomic_load_n(p + i, __ATOMIC_RELAXED)
+			<< (8 * i);
+	return value;
+}
+
+static struct desc load_desc(const uint8_t *p)
+{
+	uint64_t low = load64(p), high = load64(p + 8);
+
+	return (struct desc){
+		.addr = low, .len = (uint32_t)high,
+		.flags = (uint16_t)(high >> 32), .next = (uint16_t)(high >> 48),
+	};
+}
+
+static const uint8_t *avail_idx(const struct vq *q)
+{
+	return q->host_avail + 2;
+}
+
+static const uint8_t *used_event(const struct vq *q)
+{
+	return q->host_avail + 4 + 2 * (size_t)q->size;
+}
+
+static uint8_t *avail_event(const struct vq *q)
+{
+	return q->host_used + 4 + 8 * (size_t)q->size;
+}
+
+static uint64_t used_len(const struct vq *q)
+{
+	return 6 + 8 * (uint64_t)q->size;
+}
+
+int vq_init(struct vq *q, struct vm *vm, uint16_t max_size)
+{
+	int rc;
+
+	memset(q, 0, sizeof(*q));
+	q->vm = vm;
+	q->max_size = max_size;
+	rc = -pthread_mutex_init(&q->lock, NULL);
+	if (rc)
+		return rc;
+	rc = -pthread_cond_init(&q->drained, NULL);
+	if (rc)
+		pthread_mutex_destroy(&q->lock);
+	else
+		vq_reset(q);
+	return rc;
+}
+
+void vq_fini(struct vq *q)
+{
+	pthread_cond_destroy(&q->drained);
+	pthread_mutex_destroy(&q->lock);
+}
+
+void vq_reset(struct vq *q)
+{
+	q->size = q->max_size;
+	q->desc = q->avail = q->used = 0;
+	atomic_store(&q->vector, VQ_NO_VECTOR);
+	q->enabled = q->live = false;
+	q->event_idx = q->indirect = false;
+	q->next_avail = q->next_used = 0;
+	q->signalled_valid = false;
+	q->used_flags = 0;
+	q->broken = NULL;
+	q->host_desc = NULL;
+}
+
+/* Find the rings, anew if the memory map has changed. */
+static bool map_rings(struct vq *q)
+{
+	struct vm *vm = q->vm;
+	uint64_t generation = atomic_load(&vm->mem.generation);
+
+	if (q->host_desc && q->generation == generation)
+		return true;
+	q->generation = generation;
+	q->host_avail = mem_ptr(vm, q->avail, 6 + 2 * (uint64_t)q->size,
+				MEM_READ);
+	q->host_used = mem_ptr(vm, q->used, used_len(q), MEM_WRITE);
+	q->host_desc = mem_ptr(vm, q->desc, DESC_SIZE * (uint64_t)q->size,
+			       MEM_READ);
+	if (!q->host_avail || !q->host_used)
+		q->host_desc = NULL;
+	return q->host_desc;
+}
+
+int vq_enable(struct vq *q)
+{
+	if (q->desc % 16 || q->avail % 2 || q->used % 4)
+		q->broken = "a ring is misaligned";
+	else if (!map_rings(q))
+		q->broken = "a ring is not in memory";
+	q->enabled = true;
+	return q->broken ? -EINVAL : 0;
+}
+
+static bool runs(struct vq *q)
+{
+	return q->enabled && q->live && !q->broken;
+}
+
+static bool add_piece(struct vq_chain *c, uint8_t *p, uint64_t len, bool in)
+{
+	unsigned n = c->n_out + c->n_in;
+
+	if (in ? c->n_in : c->n_out) {
+		struct iovec *last = &c->iov[n - 1];
+
+		if ((uint8_t *)last->iov_base + last->iov_len == p) {
+			last->iov_len += len;
+			return true;
+		}
+	}
+	if (n == VQ_MAX_IOV)
+		return false;
+	c->iov[n] = (struct iovec){ p, len };
+	c->n_in += in;
+	c->n_out += !in;
+	return true;
+}
+
+/* Append one buffer to the request; NULL, or which rule it breaks. */
+static const char *add_buffer(struct vq *q, struct vq_chain *c,
+			      const struct desc *d)
+{
+	bool in = d->flags & DESC_WRITE;
+	uint64_t gpa = d->addr, left = d->len, end;
+
+	if (!add_ok(gpa, left, &end))
+		return "a buffer wraps around the address space";
+	if (c->out_len + c->in_len + left > UINT32_MAX)
+		return "a request has 4 GiB or more";
+	while (left) {
+		uint64_t n = left;
+		uint8_t *p = mem_ptr_some(q->vm, gpa, &n,
+					  in ? MEM_WRITE : MEM_READ);
+
+		if (!p)
+			return "a buffer is not in memory";
+		if (!add_piece(c, p, n, in))
+			return "a request has too many pieces";
+		gpa += n;
+		left -= n;
+	}
+	if (in)
+		c->in_len += d->len;
+	else
+		c->out_len += d->len;
+	return NULL;
+}
+
+/* Where a chain is being followed: the ring's table, then perhaps another. */
+struct walk {
+	const uint8_t *table;
+	uint32_t n;		/* entries in it */
+	uint32_t next;		/* which one */
+	unsigned steps;
+	bool indirect, writable;
+};
+
+static const char *enter_table(struct vq *q, struct walk *w,
+			       const struct desc *d)
+{
+	if (!q->indirect)
+		return "an indirect table, which was not negotiated";
+	if (w->indirect)
+		return "an indirect table within another";
+	if (d->flags & DESC_NEXT)
+		return "a descriptor behind an indirect table";
+	if (!d->len || d->len % DESC_SIZE)
+		return "an indirect table's length is no multiple of 16";
+	if (d->len / DESC_SIZE > q->max_size)
+		return "an indirect table is longer than the queue";
+	w->table = mem_ptr(q->vm, d->addr, d->len, MEM_READ);
+	if (!w->table)
+		return "an indirect table is not in memory";
+	w->n = d->len / DESC_SIZE;
+	w->next = 0;
+	w->indirect = true;
+	return NULL;
+}
+
+/* Copy the chain that starts at `head`; NULL, or which rule it breaks. */
+static const char *follow(struct vq *q, struct vq_chain *c, uint16_t head)
+{
+	struct walk w = { .table = q->host_desc, .n = q->size, .next = head };
+	const char *why = NULL;
+	struct desc d;
+
+	do {
+		if (w.next >= w.n)
+			return "a descriptor's index is too large";
+		/* A loop comes to this; each step reads one descriptor. */
+		if (++w.steps > q->max_size)
+			return "a chain is longer than the queue";
+		d = load_desc(w.table + DESC_SIZE * (size_t)w.next);
+		w.next = d.next;
+		if (d.flags & DESC_INDIRECT) {
+			why = enter_table(q, &w, &d);
+			d.flags = DESC_NEXT;
+			continue;
+		}
+		if (w.writable && !(d.flags & DESC_WRITE))
+			return "a readable descriptor behind a writable one";
+		w.writable = d.flags & DESC_WRITE;
+		why = add_buffer(q, c, &d);
+	} while (!why && d.flags & DESC_NEXT);
+	return why;
+}
+
+static int broken(struct vq *q, const char *why)
+{
+	q->broken = why;
+	return -EPROTO;
+}
+
+int vq_pop(struct vq *q, struct vq_chain *c)
+{
+	const char *why;
+	uint16_t n;
+
+	if (!runs(q))
+		return 0;
+	if (!map_rings(q))
+		return broken(q, "a ring is not in memory");
+	/* What the driver wrote before it moved the index is visible. */
+	n = (uint16_t)(le16toh(__atomic_load_n((const uint16_t *)avail_idx(q),
+					       __ATOMIC_ACQUIRE)) -
+		       q->next_avail);
+	if (!n)
+		return 0;
+	if (n > q->size)
+		return broken(q, "the available index jumps");
+	if (q->in_flight >= q->size)
+		return broken(q, "more requests than the queue has entries");
+	c->q = q;
+	c->n_out = c->n_in = 0;
+	c->out_len = c->in_len = 0;
+	c->head = load16(q->host_avail + 4 +
+			 2 * (size_t)(q->next_avail & (q->size - 1)));
+	why = follow(q, c, c->head);
+	if (why)
+		return broken(q, why);
+	q->next_avail++;
+	q->in_flight++;
+	return 1;
+}
+
+static void landed(struct vq *q)
+{
+	if (!--q->in_flight)
+		pthread_cond_broadcast(&q->drained);
+}
+
+void vq_push(struct vq *q, const struct vq_chain *c, uint32_t written)
+{
+	uint8_t *entry;
+	unsigned i;
+
+	for (i = c->n_out; i < c->n_out + c->n_in; i++)
+		mem_wrote(q->vm, c->iov[i].iov_base, c->iov[i].iov_len);
+	landed(q);
+	if (q->broken || !map_rings(q))
+		return;
+	entry = q->host_used + 4 + 8 * (size_t)(q->next_used & (q->size - 1));
+	__atomic_store_n((uint32_t *)entry, htole32(c->head),
+			 __ATOMIC_RELAXED);
+	__atomic_store_n((uint32_t *)(entry + 4), htole32(written),
+			 __ATOMIC_RELAXED);
+	q->next_used++;
+	mem_wrote(q->vm, q->host_used, used_len(q));
+	__atomic_store_n((uint16_t *)(q->host_used + 2),
+			 htole16(q->next_used), __ATOMIC_RELEASE);
+}
+
+void vq_unpop(struct vq *q, const struct vq_chain *c)
+{
+	(void)c;
+	q->next_avail--;
+	landed(q);
+}
+
+/* Has the index passed `event` on its way from `from` to `to`?  (2.7.10) */
+static bool passed(uint16_t event, uint16_t to, uint16_t from)
+{
+	return (uint16_t)(to - event - 1) < (uint16_t)(to - from);
+}
+
+bool vq_need_interrupt(struct vq *q)
+{
+	uint16_t from = q->signalled;
+	bool valid = q->signalled_valid;
+
+	if (q->broken || !map_rings(q))
+		return false;
+	/* Either the driver sees our index when it looks after writing its
+	 * event, or we see the event: stores before, loads behind.
+	 */
+	__sync_synchronize();
+	if (!q->event_idx)
+		return !(load16(q->host_avail) & AVAIL_NO_INTERRUPT);
+	q->signalled = q->next_used;
+	q->signalled_valid = true;
+	return !valid || passed(load16(used_event(q)), q->next_used, from);
+}
+
+static void set_used_flags(struct vq *q, uint16_t flags)
+{
+	if (q->used_flags == flags)
+		return;
+	q->used_flags = flags;
+	mem_wrote(q->vm, q->host_used, 2);
+	store16(q->host_used, flags);
+}
+
+bool vq_arm(struct vq *q)
+{
+	if (!runs(q) || !map_rings(q))
+		return false;
+	if (q->event_idx) {
+		mem_wrote(q->vm, avail_event(q), 2);
+		store16(avail_event(q), q->next_avail);
+	} else {
+		set_used_flags(q, 0);
+	}
+	/* As above: the driver moves its index, then looks whether to notify. */
+	__sync_synchronize();
+	return load16(avail_idx(q)) != q->next_avail;
+}
+
+void vq_disarm(struct vq *q)
+{
+	/* With event indexes it notifies once, and not again until armed. */
+	if (runs(q) && !q->event_idx && map_rings(q))
+		set_used_flags(q, USED_NO_NOTIFY);
+}
+
+void vq_drain(struct vq *q)
+{
+	while (q->in_flight)
+		pthread_cond_wait(&q->drained, &q->lock);
+}
