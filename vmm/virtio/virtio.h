@@ -91,14 +91,16 @@ struct virtio_ops {
 	void (*fini)(struct virtio *v);
 };
 
-/* How registers and interrupts reach the guest: pci.c, mmio.c. */
+/* How interrupts reach the guest: pci.c, mmio.c. */
 struct virtio_transport {
-	/* Interrupt for VIRTIO_ISR_* with this MSI-X vector; any thread, with a
-	 * queue's lock held or not.
+	/* Send the message of this MSI-X vector, if the guest uses messages;
+	 * otherwise false.  Optional.  Any thread, also with a queue's lock.
 	 */
-	void (*interrupt)(struct virtio *v, unsigned isr, uint16_t vector);
-	void (*reset)(struct virtio *v);	/* power-on; the device's reset
-						 * is done */
+	bool (*message)(struct virtio *v, uint16_t vector);
+	/* Drive the interrupt line: is any bit of v->isr set?  v->isr_lock. */
+	void (*line)(struct virtio *v, bool level);
+	/* Power-on, after the device's own reset.  The machine lock is held. */
+	void (*reset)(struct virtio *v);
 	void (*fini)(struct virtio *v);
 };
 
@@ -117,6 +119,8 @@ struct virtio {
 	_Atomic uint8_t status;
 	_Atomic bool broken;		/* NEEDS_RESET: no queue runs */
 	bool paused;
+	pthread_mutex_t isr_lock;	/* lies just outside the interrupt lock */
+	uint8_t isr;			/* VIRTIO_ISR_* */
 
 	uint8_t config[VIRTIO_CONFIG_MAX];	/* little-endian */
 	unsigned config_len;
@@ -183,6 +187,7 @@ enum virtio_ring { VIRTIO_DESC, VIRTIO_AVAIL, VIRTIO_USED };
 void virtio_queue_set_addr(struct virtio *v, enum virtio_ring ring,
 			   unsigned shift, unsigned bits, uint64_t value);
 void virtio_queue_enable(struct virtio *v);
+void virtio_queue_go(struct virtio *v, struct vq *q);	/* virtio.c's */
 void virtio_queue_disable(struct virtio *v);	/* waits for its requests */
 
 /* Config of any width and alignment; what lies beyond is 0 and ignored. */
@@ -190,8 +195,11 @@ uint64_t virtio_config_read(struct virtio *v, uint64_t offset, unsigned size);
 void virtio_config_write(struct virtio *v, uint64_t offset, unsigned size,
 			 uint64_t value);
 
-/* The driver wrote a doorbell. */
+/* The driver wrote a doorbell.  Without v->lock. */
 void virtio_notify(struct virtio *v, uint32_t queue);
+
+/* The ISR status, and clear these bits.  Without v->lock. */
+uint8_t virtio_isr(struct virtio *v, uint8_t clear);
 
 /* The state after power-on but for what the transport keeps; waits for requests
  * in flight.
