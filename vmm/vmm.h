@@ -87,6 +87,26 @@ struct vm_disk {
 /* The machine takes over `img` (not on failure), and closes it. */
 int vm_add_disk(struct vm *vm, struct img *img, const struct vm_disk *disk,
 		struct err *e);
+
+/* What became of the i-th disk so far; false: there is none.  Any thread. */
+struct vm_disk_stats {
+	const char *name;		/* the image's, owned by it */
+	uint64_t reads, writes, flushes;	/* requests */
+	uint64_t clears;		/* discard, write zeroes: requests */
+	uint64_t read_bytes, written_bytes;
+	unsigned in_flight;		/* requests being done now */
+	uint64_t errors;		/* requests which the image failed: the
+					 * guest saw an I/O error */
+	int last_error;			/* negative errno, 0: none */
+	uint64_t last_error_sector;	/* of 512 bytes */
+};
+bool vm_disk_stats(struct vm *vm, unsigned i, struct vm_disk_stats *stats);
+
+/* Put on the disk what guests have written, also what they did not flush: after
+ * vm_run(), to hear of what vm_free() would be silent about.  The first error.
+ */
+int vm_flush_disks(struct vm *vm, struct err *e);
+
 int vm_add_rng(struct vm *vm, enum vm_bus bus, struct err *e);
 int vm_add_balloon(struct vm *vm, enum vm_bus bus, struct err *e);
 
