@@ -135,23 +135,15 @@ int vmdk_extent_line(struct vmdk_descriptor *d, const struct vmdk_new *n,
 }
 
 static int make_extents(struct img *below, const struct img_create_args *args,
-			const struct vmdk_new *n, struct vmdk_descriptor *d,
-			struct err *e)
+			const struct vmdk_new *n,
+			const struct vmdk_descriptor *d, struct err *e)
 {
-	uint64_t sectors;
 	int rc = 0;
 
-	for (uint64_t i = 0; !rc && (sectors = vmdk_extent_sectors(n, i)); i++) {
-		char *name = vmdk_extent_name(n, below->name, i);
-
-		if (!name)
-			return fail(e, ENOMEM, "out of memory");
-		rc = vmdk_extent_make(args->resolver, below->name, n, sectors,
-				      name, e);
-		if (!rc && vmdk_extent_line(d, n, sectors, name))
-			rc = fail(e, ENOMEM, "out of memory");
-		free(name);
-	}
+	for (size_t i = 0; i < d->n_extents && d->extents[i].name && !rc; i++)
+		rc = vmdk_extent_make(args->resolver, below->name, n,
+				      d->extents[i].sectors,
+				      d->extents[i].name, e);
 	return rc;
 }
 
@@ -217,6 +209,43 @@ static int set_descriptor(struct vmdk_descriptor *d, const struct vmdk_new *n,
 	return rc ? fail_rc(e, rc, "Could not make the descriptor") : 0;
 }
 
+static int set_lines(struct vmdk_descriptor *d, const struct vmdk_new *n,
+		     const char *path)
+{
+	uint64_t sectors;
+	int rc = 0;
+
+	for (uint64_t i = 0; !rc && (sectors = vmdk_extent_sectors(n, i)); i++) {
+		char *name = vmdk_extent_name(n, path, i);
+
+		rc = name ? vmdk_extent_line(d, n, sectors, name) : -ENOMEM;
+		free(name);
+	}
+	/* A disk of no size has to have an extent all the same. */
+	if (!rc && !d->n_extents)
+		rc = vmdk_extent_add(d, VMDK_RW, 0, VMDK_EXT_ZERO, NULL);
+	return rc;
+}
+
+int vmdk_descriptor_len(const struct vmdk_new *n, const char *path,
+			uint64_t *len, struct err *e)
+{
+	struct vmdk_descriptor d = { .parent_cid = VMDK_CID_NONE };
+	int rc = set_descriptor(&d, n, e);
+	char *text;
+
+	if (!rc && set_lines(&d, n, path))
+		rc = fail(e, ENOMEM, "out of memory");
+	text = rc ? NULL : vmdk_descriptor_text(&d);
+	if (!rc && !text)
+		rc = fail(e, ENOMEM, "out of memory");
+	if (!rc)
+		*len = strlen(text);
+	free(text);
+	vmdk_descriptor_free(&d);
+	return rc;
+}
+
 static int write_text(struct img *below, const struct vmdk_descriptor *d,
 		      uint64_t offset, uint64_t room, struct err *e)
 {
@@ -273,11 +302,10 @@ static int create_separate(struct img *below, const struct img_create_args *args
 		return fail(e, EINVAL, "the file's name contains a quotation "
 			    "mark or the end of a line, which the descriptor "
 			    "cannot hold");
+	rc = set_lines(d, n, below->name);
+	if (rc)
+		return fail_rc(e, rc, "Could not make the descriptor");
 	rc = make_extents(below, args, n, d, e);
-	/* A disk of no size has to have an extent all the same. */
-	if (!rc && !d->n_extents && vmdk_extent_add(d, VMDK_RW, 0,
-						    VMDK_EXT_ZERO, NULL))
-		rc = fail(e, ENOMEM, "out of memory");
 	if (!rc)
 		rc = img_truncate(below, 0, e);
 	return rc ? rc : write_text(below, d, 0, VMDK_MAX_DESCRIPTOR, e);

@@ -80,6 +80,9 @@ int vmdk_grow_split(struct vmdk *s, uint64_t size, const char *preallocation,
 /* create.c */
 int vmdk_create(struct img *below, const struct img_create_args *args,
 		struct err *e);
+/* Bytes of the separate descriptor of a new disk at `path`. */
+int vmdk_descriptor_len(const struct vmdk_new *n, const char *path,
+			uint64_t *len, struct err *e);
 /* "disk.vmdk" -> "disk-flat.vmdk", "disk-s001.vmdk", "disk-f001.vmdk"; to be
  * freed, NULL when out of memory.
  */

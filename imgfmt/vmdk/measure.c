@@ -3,8 +3,11 @@
  * but for what compression saves.
  */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "create.h"
+#include "imgfmt/base/buf.h"
 #include "stream_write.h"
 
 /* Grains in which `src` has data. */
@@ -37,10 +40,29 @@ static uint64_t grain_room(const struct vmdk_new *n)
 			VMDK_SECTOR);
 }
 
-/* A descriptor has about this; a separate one is a file of its own. */
-static uint64_t descriptor_len(const struct vmdk_new *n, uint64_t n_extents)
+/* A separate descriptor is a file of its own.  The names in it are taken to be
+ * those of a disk that is called like its source.
+ */
+static int descriptor_len(const struct vmdk_new *n, const struct img *src,
+			  uint64_t *len, struct err *e)
 {
-	return n->flat || n->split ? 1024 + n_extents * 64 : 0;
+	const char *name = src && *src->name ? src->name : "disk";
+	const char *slash = strrchr(name, '/'), *dot;
+	char *path;
+	int rc;
+
+	*len = 0;
+	if (!n->flat && !n->split)
+		return 0;
+	name = slash ? slash + 1 : name;
+	dot = strrchr(name, '.');
+	path = str_printf("%.*s.vmdk", dot ? (int)(dot - name)
+			  : (int)strlen(name), name);
+	if (!path)
+		return fail(e, ENOMEM, "out of memory");
+	rc = vmdk_descriptor_len(n, path, len, e);
+	free(path);
+	return rc;
 }
 
 /* Everything but grains. */
@@ -49,7 +71,9 @@ static uint64_t metadata(const struct vmdk_new *n)
 	uint64_t total = 0, sectors, i;
 	struct vmdk_layout l;
 
-	for (i = 0; (sectors = vmdk_extent_sectors(n, i)); i++) {
+	/* One that holds its own descriptor is there whatever its size. */
+	for (i = 0; (sectors = vmdk_extent_sectors(n, i)) ||
+	     (!i && !n->split); i++) {
 		vmdk_layout(n, sectors, !n->split, &l);
 		if (n->flat)
 			continue;
@@ -59,7 +83,7 @@ static uint64_t metadata(const struct vmdk_new *n)
 			total += (l.n_gdes * (l.gt_sectors + 1) +
 				  l.gd_sectors + 4) * VMDK_SECTOR;
 	}
-	return total + descriptor_len(n, i);
+	return total;
 }
 
 int vmdk_measure(const struct img_create_args *args, struct img *src,
@@ -67,7 +91,7 @@ int vmdk_measure(const struct img_create_args *args, struct img *src,
 {
 	struct img_create_args sized = *args;
 	struct vmdk_new n;
-	uint64_t all, used;
+	uint64_t all, used, others;
 	int rc;
 
 	if (src)
@@ -83,11 +107,15 @@ int vmdk_measure(const struct img_create_args *args, struct img *src,
 		return fail_rc(e, rc, "Unable to get block status");
 	if (!src)
 		used = 0;
+	rc = descriptor_len(&n, src, &others, e);
+	if (rc)
+		return rc;
 	if (n.flat) {
-		out->required = out->fully_allocated = n.size + metadata(&n);
+		out->required = out->fully_allocated = n.size + others;
 		return 0;
 	}
-	out->required = metadata(&n) + used * grain_room(&n);
-	out->fully_allocated = metadata(&n) + all * grain_room(&n);
+	others += metadata(&n);
+	out->required = others + used * grain_room(&n);
+	out->fully_allocated = others + all * grain_room(&n);
 	return 0;
 }

@@ -8,7 +8,7 @@ head -c 3000000 "$VIMG" >disk.raw
 truncate -s 5000192 disk.raw
 
 # A file's size, of all files of a disk.
-bytes() { stat -c %s "$@" | awk '{ n += $1 } END { print n }'; }
+bytes() { stat -c %s "$@" | awk '{ n += $1 } END { printf "%.0f\n", n }'; }
 
 same() {	# WHAT
 	"$VIMG" compare -q d.vmdk want.raw || die "$1"
@@ -82,12 +82,30 @@ done
 "$VIMG" convert -O vmdk -o subformat=streamOptimized disk.raw s.vmdk
 expect_exit 1 "$VIMG" resize s.vmdk 1G
 
-# measure: exact for sparse disks, and enough for streams.
-"$VIMG" convert -O vmdk disk.raw d.vmdk
-n=$("$VIMG" measure --output=json -O vmdk disk.raw | jq .required)
-[ "$n" = "$(bytes d.vmdk)" ] || die "measure says $n, it is $(bytes d.vmdk)"
-n=$("$VIMG" measure --output=json -O vmdk -o subformat=streamOptimized \
-	disk.raw | jq .required)
+# measure: exactly what convert writes, all files together, when the target is
+# called like the source; enough for streams.
+mkdir to
+measured() {	# SOURCE OPTIONS
+	"$VIMG" measure --output=json -O vmdk -o "$2" "$1" | jq .required
+}
+for size in 0 512 66048 5000192 100M 5G; do
+	cp --sparse=always disk.raw m.raw
+	truncate -s $size m.raw
+	for o in monolithicSparse monolithicFlat twoGbMaxExtentSparse \
+		twoGbMaxExtentFlat monolithicSparse,zeroed_grain=on \
+		twoGbMaxExtentSparse,zeroed_grain=on,adapter_type=lsilogic \
+		twoGbMaxExtentFlat,hwversion=17,toolsversion=1,adapter_type=buslogic; do
+		n=$(measured m.raw subformat=$o)
+		"$VIMG" convert -O vmdk -o subformat=$o m.raw to/m.vmdk
+		[ "$n" = "$(bytes to/*)" ] ||
+			die "$o of $size: measure says $n, it is $(bytes to/*)"
+		full=$("$VIMG" measure --output=json -O vmdk -o subformat=$o \
+			--size $size | jq '."fully-allocated"')
+		[ "$full" -ge "$n" ] || die "$o of $size: $full in full"
+		rm to/*
+	done
+done
+n=$(measured disk.raw subformat=streamOptimized)
 [ "$n" -ge "$(bytes s.vmdk)" ] || die "measure says $n for a stream"
 dd if=/dev/urandom of=random.raw bs=1M count=70 status=none
 "$VIMG" convert -O vmdk -o subformat=streamOptimized random.raw r.vmdk
