@@ -17,8 +17,6 @@
 #define IDENTITY_MAP	0xfeffc000u
 #define TSS_ADDR	0xfeffd000u
 
-#define MAX_CPUID	256u
-
 int kvm_ioctl(int fd, unsigned long request, void *arg)
 {
 	int rc = ioctl(fd, request, arg);
@@ -111,16 +109,6 @@ int kvm_create_vm(int dev, int *fd, struct err *e)
 	return 0;
 }
 
-static int get_supported(struct kvm_vm *k)
-{
-	k->supported = calloc(1, sizeof(*k->supported) +
-			      MAX_CPUID * sizeof(k->supported->entries[0]));
-	if (!k->supported)
-		return -ENOMEM;
-	k->supported->nent = MAX_CPUID;
-	return kvm_ioctl(k->dev, KVM_GET_SUPPORTED_CPUID, k->supported);
-}
-
 static int get_msr_list(struct kvm_vm *k)
 {
 	struct kvm_msr_list count = { .nmsrs = 0 };
@@ -146,7 +134,6 @@ static void kvm_vm_fini(struct vm *vm)
 		close(k->fd);
 	if (k->dev >= 0)
 		close(k->dev);
-	free(k->supported);
 	free(k->msr_list);
 	free(k);
 	vm->accel_state = NULL;
@@ -169,7 +156,7 @@ static int kvm_vm_init(struct vm *vm, struct err *e)
 	rc = kvm_ioctl(k->dev, KVM_GET_VCPU_MMAP_SIZE, NULL);
 	if (rc > 0) {
 		k->run_len = (size_t)rc;
-		rc = get_supported(k);
+		rc = kvm_get_supported(k->dev, &k->supported);
 		if (!rc)
 			rc = get_msr_list(k);
 	} else if (!rc) {

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 
+#include "vmm/cpuid.h"
 #include "vmm/vm.h"
 
 #define KVM_PINS	24u	/* of the IOAPIC */
@@ -33,7 +34,7 @@ struct kvm_vm {
 	struct kvm_map maps[MEM_MAX_SLOTS];
 	struct kvm_pin pins[KVM_PINS];	/* interrupt lock */
 	_Atomic bool ext_int;		/* the 8259 pair asks */
-	struct kvm_cpuid2 *supported;
+	struct cpuid_table supported;
 	struct kvm_msr_list *msr_list;
 };
 
@@ -89,6 +90,13 @@ int kvm_kick_signal(void);
 int kvm_allow_kick(int vcpu_fd);
 /* Leave KVM_RUN and look what there is to do; run() goes on unless kicked. */
 void kvm_poke(struct kvm_vcpu *k);
+
+/* kvm_cpuid.c */
+
+/* What KVM can show. */
+int kvm_get_supported(int dev, struct cpuid_table *out);
+/* Give a new vCPU what the machine's CPU model shows. */
+int kvm_set_cpuid(struct vcpu *cpu, struct err *e);
 
 /* kvm_vcpu.c */
 int kvm_vcpu_init(struct vcpu *cpu, struct err *e);

@@ -87,10 +87,7 @@ static int set_up_vcpu(struct vcpu *cpu, struct kvm_vcpu *k)
 		k->run = NULL;
 		return -errno;
 	}
-	rc = kvm_allow_kick(k->fd);
-	if (!rc)
-		rc = kvm_ioctl(k->fd, KVM_SET_CPUID2, vm->supported);
-	return rc;
+	return kvm_allow_kick(k->fd);
 }
 
 int kvm_vcpu_init(struct vcpu *cpu, struct err *e)
@@ -106,6 +103,8 @@ int kvm_vcpu_init(struct vcpu *cpu, struct err *e)
 	if (rc)
 		fail_rc(e, rc, "KVM: making CPU %u", cpu->index);
 	else
+		rc = kvm_set_cpuid(cpu, e);
+	if (!rc)
 		rc = kvm_keep_initial(cpu, e);
 	if (rc)
 		kvm_vcpu_fini(cpu);
