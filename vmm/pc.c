@@ -2,6 +2,7 @@
 /* pc.c - which chips a PC has and how they are wired (design.md, The machine;
  * facts/vmm.md 2), and what is in its memory when it starts.
  */
+#include "vmm/boot/boot.h"
 #include "vmm/chip/acpi.h"
 #include "vmm/chip/board.h"
 #include "vmm/chip/i8042.h"
@@ -35,12 +36,22 @@ int pc_init(struct vm *vm, struct err *e)
 		rc = acpi_pm_new(vm, &vm->acpi, e);
 	if (!rc && vm->config.test_devices)
 		rc = testdev_new(vm, e);
+	if (!rc && vm->config.boot.kernel)
+		rc = boot_open(&vm->config.boot, &vm->boot, e);
 	return rc;
 }
 
 int pc_load(struct vm *vm, struct err *e)
 {
-	(void)vm;
-	(void)e;
-	return 0;
+	struct e820_entry map[PC_E820_MAX];
+	struct boot_machine machine = {
+		.map = map, .n_map = pc_e820(vm, map),
+	};
+
+	return vm->boot ? boot_load(vm->boot, vm, &machine, e) : 0;
+}
+
+void pc_fini(struct vm *vm)
+{
+	boot_close(vm->boot);
 }

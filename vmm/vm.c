@@ -163,6 +163,7 @@ void vm_free(struct vm *vm)
 	}
 	if (vm->accel_ready)
 		vm->accel->vm_fini(vm);
+	pc_fini(vm);
 	loop_fini(&vm->loop);
 	mem_fini(&vm->mem);
 	clock_fini(&vm->clock);

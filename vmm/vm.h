@@ -90,6 +90,7 @@ struct vm {
 	struct pci_bus *pci;
 	struct fwcfg *fwcfg;
 	struct acpi *acpi;
+	struct boot *boot;		/* NULL: firmware boots */
 	unsigned n_serials, n_mmio;
 };
 
@@ -131,5 +132,6 @@ int vm_new_bare(const struct vm_config *config, const void *rom, size_t rom_len,
  */
 int pc_init(struct vm *vm, struct err *e);
 int pc_load(struct vm *vm, struct err *e);
+void pc_fini(struct vm *vm);
 
 #endif

@@ -75,15 +75,16 @@ static int fake_vcpu_reset(struct vcpu *cpu)
 
 static int fake_get_state(struct vcpu *cpu, struct cpu_state *s)
 {
-	(void)cpu;
 	memset(s, 0, sizeof(*s));
+	if (!cpu->index)
+		*s = fakevm_of(cpu->vm)->state;
 	return 0;
 }
 
 static int fake_set_state(struct vcpu *cpu, const struct cpu_state *s)
 {
-	(void)cpu;
-	(void)s;
+	if (!cpu->index)
+		fakevm_of(cpu->vm)->state = *s;
 	return 0;
 }
 

@@ -19,6 +19,7 @@ struct fakevm {
 	unsigned n_mem_changed, n_wrote;
 	uint64_t wrote_offset, wrote_len;	/* the last one */
 	unsigned n_resets;
+	struct cpu_state state;		/* vCPU 0's */
 
 	/* What run() does; NULL: wait for a kick.  The default run() is
 	 * fakevm_wait().

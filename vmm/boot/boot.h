@@ -13,25 +13,17 @@
 #ifndef BOOT_H
 #define BOOT_H
 
+#include "vmm/pc.h"
 #include "vmm/vmm.h"
 
 struct boot;
 
 /* What firmware would tell the kernel. */
-#define BOOT_RAM 1u	/* as e820 has it; all else is not the kernel's */
-
-struct boot_memory {
-	uint64_t gpa, len;	/* bytes */
-	uint32_t type;		/* BOOT_RAM or what e820 has */
-};
-
 struct boot_machine {
-	const struct boot_memory *map;	/* sorted, without overlaps */
-	unsigned n_map;			/* at most BOOT_MAX_MAP */
+	const struct e820_entry *map;	/* pc_e820() */
+	unsigned n_map;			/* at most PC_E820_MAX */
 	uint64_t rsdp;			/* gpa of ACPI's root, 0: none */
 };
-
-#define BOOT_MAX_MAP 64u
 
 /* Names that the caller keeps while *out exists. */
 int boot_open(const struct vm_boot *names, struct boot **out, struct err *e);

@@ -43,7 +43,6 @@
 #define BP_CMDLINE	0x228u
 #define BP_VID_MODE	0x1fau
 #define BP_E820		0x2d0u
-#define E820_LEN	20u
 
 #define LOADED_HIGH	0x01u
 #define XLF_KERNEL_64	0x01u
@@ -220,9 +219,9 @@ static void put_memory(const struct layout *l, uint8_t *params)
 	uint64_t kib = (layout_ram_end(l, HIGH_ADDRESS) - HIGH_ADDRESS) >> 10;
 
 	for (unsigned i = 0; i < m->n_map; i++) {
-		uint8_t *entry = params + BP_E820 + i * E820_LEN;
+		uint8_t *entry = params + BP_E820 + i * E820_ENTRY_SIZE;
 
-		put_le64(entry, m->map[i].gpa);
+		put_le64(entry, m->map[i].addr);
 		put_le64(entry + 8, m->map[i].len);
 		put_le32(entry + 16, m->map[i].type);
 	}

@@ -21,9 +21,9 @@ uint64_t layout_ram_end(const struct layout *l, uint64_t gpa)
 	uint64_t end = gpa;
 
 	for (unsigned i = 0; i < m->n_map; i++)
-		if (m->map[i].type == BOOT_RAM && end >= m->map[i].gpa &&
-		    end - m->map[i].gpa < m->map[i].len)
-			end = m->map[i].gpa + m->map[i].len;
+		if (m->map[i].type == E820_RAM && end >= m->map[i].addr &&
+		    end - m->map[i].addr < m->map[i].len)
+			end = m->map[i].addr + m->map[i].len;
 	return end;
 }
 
@@ -127,10 +127,10 @@ int layout_place(struct layout *l, uint64_t len, uint64_t align, uint64_t min,
 	len = max_u64(len, 1);
 	for (unsigned k = 0; k < m->n_map && !found; k++) {
 		unsigned i = end == LAYOUT_LOWEST ? k : m->n_map - 1 - k;
-		uint64_t from = max_u64(m->map[i].gpa, min);
-		uint64_t to = min_u64(m->map[i].gpa + m->map[i].len, max);
+		uint64_t from = max_u64(m->map[i].addr, min);
+		uint64_t to = min_u64(m->map[i].addr + m->map[i].len, max);
 
-		if (m->map[i].type != BOOT_RAM || from >= to)
+		if (m->map[i].type != E820_RAM || from >= to)
 			continue;
 		found = end == LAYOUT_LOWEST ?
 			find_lowest(l, from, to, len, align, gpa) :

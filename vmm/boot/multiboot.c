@@ -185,13 +185,13 @@ static int put_modules(struct load *l, uint64_t kernel_end, uint64_t *list,
 static int put_map(struct load *l, uint64_t *gpa, struct err *e)
 {
 	const struct boot_machine *m = l->layout.machine;
-	uint8_t table[BOOT_MAX_MAP * MMAP_LEN];
+	uint8_t table[PC_E820_MAX * MMAP_LEN];
 
 	for (unsigned i = 0; i < m->n_map; i++) {
 		uint8_t *entry = table + i * MMAP_LEN;
 
 		put_le32(entry, MMAP_LEN - 4);
-		put_le64(entry + 4, m->map[i].gpa);
+		put_le64(entry + 4, m->map[i].addr);
 		put_le64(entry + 12, m->map[i].len);
 		put_le32(entry + 20, m->map[i].type);
 	}

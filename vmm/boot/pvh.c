@@ -67,10 +67,10 @@ static int put_modules(struct load *l, uint64_t *list, struct err *e)
 static int put_map(struct load *l, uint64_t *gpa, struct err *e)
 {
 	const struct boot_machine *m = l->layout.machine;
-	uint8_t table[BOOT_MAX_MAP * MAP_LEN] = { 0 };
+	uint8_t table[PC_E820_MAX * MAP_LEN] = { 0 };
 
 	for (unsigned i = 0; i < m->n_map; i++) {
-		put_le64(table + i * MAP_LEN, m->map[i].gpa);
+		put_le64(table + i * MAP_LEN, m->map[i].addr);
 		put_le64(table + i * MAP_LEN + 8, m->map[i].len);
 		put_le32(table + i * MAP_LEN + 16, m->map[i].type);
 	}
