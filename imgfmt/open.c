@@ -91,9 +91,9 @@ static int stack_one(struct img *below, const struct img_open_args *args,
 		return fail(e, EINVAL, "Unknown driver '%s'", format);
 	if (below->drv->flags & DRV_FORWARD &&
 	    !(drv->flags & DRV_READS_FORWARD))
-		return fail(e, ESPIPE, "%s cannot be read from start to end as "
-			    "a %s image, and nothing else is possible here: "
-			    "save it to a file first", below->name, format);
+		return fail(e, ESPIPE, "%s can only be read from start to end, "
+			    "and the format %s cannot: save it to a file "
+			    "first", below->name, format);
 	rc = img_layer_new(drv, below, below->name, args->flags, &img, e);
 	if (rc)
 		return rc;

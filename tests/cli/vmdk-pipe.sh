@@ -4,7 +4,7 @@
 # targets, a few bytes at a time, in other orders than the disk's; a part of one
 # is never taken for the whole, and --salvage gives what is whole.
 . "$(dirname "$0")/../functions.sh"
-requires python3
+requires python3 tar
 
 size=$((70 * 1024 * 1024))
 head -c 1500000 "$VIMG" >disk.raw
@@ -88,10 +88,13 @@ through() { cat "$1" | "$VIMG" convert "${@:2}"; }
 "$VIMG" convert -O vmdk disk.raw sparse.vmdk
 "$VIMG" convert -O qcow2 disk.raw disk.qcow2
 refused 'only streamOptimized .* save it to a file' through sparse.vmdk - o
-refused 'as a qcow2 image.* save it to a file' through disk.qcow2 - o
-refused 'as a raw image.* save it to a file' through disk.raw -f raw - o
+refused 'the format qcow2 cannot: save it to a file' through disk.qcow2 - o
+refused 'the format raw cannot: save it to a file' through disk.raw -f raw - o
+echo '<Envelope/>' >x.ovf
+tar -cf x.ova x.ovf own.vmdk
+refused 'the format ova cannot: save it to a file' through x.ova - o
 refused 'as the only source' through own.vmdk - disk.raw o
-refused 'as a raw image' through /dev/null - o
+refused 'the format raw cannot' through /dev/null - o
 
 # Grains in another order.
 shuffle() { "$SRCDIR/tests/lib/vmdk-stream-shuffle" "$@"; }
