@@ -14,6 +14,11 @@ int vmdk_grains_take(struct vmdk_extent *x, uint64_t len, uint64_t *host)
 {
 	uint64_t end;
 
+	if (x->given_up && len == x->t.grain) {
+		*host = x->given_up;
+		x->given_up = 0;
+		return 0;
+	}
 	if (!add_ok(x->next, len, &end) ||
 	    end / VMDK_SECTOR > UINT32_MAX)
 		return -EFBIG;
@@ -41,7 +46,8 @@ int vmdk_gde_set(struct vmdk *s, struct vmdk_extent *x, uint64_t gd, uint64_t i,
 		return rc;
 	put_le32(u->data + (i - first) * 4, (uint32_t)(table / VMDK_SECTOR));
 	vmdk_unit_dirty(s, u, 0);
-	return 0;
+	return vmdk_keeps(s, 3) ? 0 : img_write(x->file, u->data, u->len,
+						u->offset);
 }
 
 /* Empty tables are durable before a directory points to them.  Few writers
@@ -61,7 +67,7 @@ static int make_tables(struct vmdk *s, struct vmdk_extent *x, uint64_t i,
 	rc = vmdk_grains_take(x, both, &host);
 	if (!rc)
 		rc = img_write(x->file, zeroes, (size_t)both, host);
-	if (!rc)
+	if (!rc && vmdk_keeps(s, 3))
 		rc = img_flush(x->file);
 	free(zeroes);
 	slot->table = host;

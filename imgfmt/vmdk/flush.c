@@ -33,7 +33,7 @@ void vmdk_test_break(struct img *img, unsigned invariant)
 	s->break_invariant = invariant;
 }
 
-static bool keeps(const struct vmdk *s, unsigned invariant)
+bool vmdk_keeps(const struct vmdk *s, unsigned invariant)
 {
 	return s->break_invariant != invariant;
 }
@@ -68,7 +68,7 @@ int vmdk_put_unclean(struct vmdk_extent *x, bool unclean)
 int vmdk_start_changing(struct vmdk *s, struct vmdk_extent *x)
 {
 	bool mark = x->storage == VMDK_SPARSE && !x->marked &&
-		    !x->t.h.unclean && keeps(s, 1);
+		    !x->t.h.unclean && vmdk_keeps(s, 1);
 	int rc = s->failed;
 
 	if (!rc && !s->changed) {
@@ -125,7 +125,7 @@ static int flush_files(struct vmdk *s)
 	return rc;
 }
 
-static int write_copies(const struct copy *list, size_t n)
+static int write_copies(const struct vmdk *s, const struct copy *list, size_t n)
 {
 	int rc = 0;
 
@@ -136,7 +136,7 @@ static int write_copies(const struct copy *list, size_t n)
 		if (u->second)
 			rc = img_write(u->x->file, list[i].data, u->len,
 				       u->second);
-		if (!rc)
+		if (!rc && (vmdk_keeps(s, 5) || !u->second))
 			rc = img_write(u->x->file, list[i].data, u->len,
 				       u->offset);
 	}
@@ -171,6 +171,17 @@ static int barrier(struct vmdk *s)
 	return rc;
 }
 
+/* For tests: the mark goes with what it is about. */
+static void unmark_early(struct vmdk *s)
+{
+	for (size_t i = 0; i < s->n_extents; i++) {
+		struct vmdk_extent *x = &s->extents[i];
+
+		if (x->marked && !vmdk_put_unclean(x, false))
+			x->marked = false;
+	}
+}
+
 static int flush_held(struct vmdk *s)
 {
 	struct copy *list = NULL;
@@ -182,10 +193,12 @@ static int flush_held(struct vmdk *s)
 	if (!rc)
 		rc = take_copies(s, &list, &n);
 	pthread_mutex_unlock(&s->lock);
-	if (!rc && keeps(s, 2))
+	if (!rc && vmdk_keeps(s, 2))
 		rc = barrier(s);
+	if (!rc && n && !vmdk_keeps(s, 6))
+		unmark_early(s);
 	if (!rc && n)
-		rc = write_copies(list, n);
+		rc = write_copies(s, list, n);
 	if (!rc && n)
 		rc = barrier(s);
 	pthread_mutex_lock(&s->lock);

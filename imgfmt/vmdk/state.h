@@ -38,6 +38,7 @@ struct vmdk_extent {
 	/* Of an image open for writing, under lock. */
 	uint64_t next;			/* host: where the next grain goes */
 	bool marked;			/* unclean, by us */
+	uint64_t given_up;		/* for tests: host of a grain, or 0 */
 };
 
 /* A grain table, or a piece of a grain directory that is as long. */

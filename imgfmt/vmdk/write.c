@@ -284,6 +284,24 @@ static int write_zeroes(struct vmdk *s, struct vmdk_extent *x, uint64_t len,
 	return rc;
 }
 
+/* For tests: somebody else gets the grain. */
+static int give_up(struct vmdk *s, struct vmdk_extent *x, uint64_t rel,
+		   uint64_t host)
+{
+	struct vmdk_slot slot;
+	int rc;
+
+	pthread_mutex_lock(&s->lock);
+	rc = vmdk_slot_find(s, x, rel, &slot);
+	slot.n = 1;
+	if (!rc)
+		rc = vmdk_slot_set(s, &slot, VMDK_GTE_ZERO, 0);
+	if (!rc)
+		x->given_up = host;
+	pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
 /* Grains keep their room: only the host's file becomes sparse. */
 static int zero_run(struct vmdk *s, struct vmdk_extent *x, uint64_t len,
 		    uint64_t rel, unsigned flags, uint64_t *done)
@@ -299,6 +317,11 @@ static int zero_run(struct vmdk *s, struct vmdk_extent *x, uint64_t len,
 	if (rc)
 		return rc;
 	*done = run.len;
+	if (!vmdk_keeps(s, 4) && run.kind == VMDK_KIND_DATA &&
+	    run.len >= x->t.grain && rel % x->t.grain == 0) {
+		*done = x->t.grain;
+		return give_up(s, x, rel, run.host);
+	}
 	if (run.kind == VMDK_KIND_DATA) {
 		vmdk_touch(x);
 		return img_zero(x->file, run.len, run.host, flags);

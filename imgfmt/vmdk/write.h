@@ -58,8 +58,9 @@ int vmdk_start_changing(struct vmdk *s, struct vmdk_extent *x);	/* locked */
 void vmdk_unit_dirty(struct vmdk *s, struct vmdk_unit *u, uint64_t second);
 int vmdk_put_unclean(struct vmdk_extent *x, bool unclean);
 
-/* For tests: break invariant 1 or 2 of flush.c from now on. */
+/* For tests: break an invariant of flush.c from now on. */
 void vmdk_test_break(struct img *img, unsigned invariant);
+bool vmdk_keeps(const struct vmdk *s, unsigned invariant);
 
 /* cid.c */
 int vmdk_renew_cid(struct vmdk *s);

@@ -8,6 +8,7 @@
  */
 #include <jansson.h>
 
+#include "imgfmt/driver.h"
 #include "imgfmt/fault.h"
 #include "imgfmt/vmdk/write.h"
 #include "tests/check.h"
@@ -18,11 +19,36 @@
 #include "tests/lib/vdisk.h"
 
 #define MAX_SIZE (3u << 20)
+#define BARE_GRAIN 4096u		/* 48 tables */
 
 struct test {
 	bool zeroed, parent;
+	bool bare;			/* small grains, no tables yet */
 	unsigned broken;		/* invariant, 0: none */
 };
+
+/* Some writers make tables when they are needed: empty directories behind the
+ * descriptor, and many tables of few and small grains.
+ */
+static int make_bare(struct img *disk, struct err *e)
+{
+	uint8_t buf[VMDK_HEADER_LEN];
+	struct vmdk_header h;
+	uint64_t start;
+
+	CHECK_EQ(img_read(disk, buf, sizeof(buf), 0), 0);
+	CHECK_EQ(vmdk_header_decode(buf, &h, "disk", e), 0);
+	start = h.desc_offset + h.desc_size;
+	h.grain = BARE_GRAIN / VMDK_SECTOR;
+	h.n_gtes = 16;
+	h.rgd = start;
+	h.gd = start + 1;
+	h.overhead = round_up(start + 2, h.grain);
+	vmdk_header_encode(&h, buf);
+	CHECK_EQ(img_write(disk, buf, sizeof(buf), 0), 0);
+	CHECK_EQ(img_truncate(disk, start * VMDK_SECTOR, e), 0);
+	return img_truncate(disk, h.overhead * VMDK_SECTOR, e);
+}
 
 static int create(void *arg, struct img *disk, struct err *e)
 {
@@ -36,7 +62,9 @@ static int create(void *arg, struct img *disk, struct err *e)
 		.backing_format = t->parent ? "vmdk" : NULL,
 	};
 
-	return img_create(disk, &args, e);
+	int rc = img_create(disk, &args, e);
+
+	return rc || !t->bare ? rc : make_bare(disk, e);
 }
 
 static int open_it(void *arg, struct img *disk, struct img **out, struct err *e)
@@ -119,14 +147,18 @@ static uint8_t *make_parent(uint64_t *random)
 /* How many power cuts until it is found? */
 static void find_broken(unsigned invariant, uint64_t seed, uint64_t *random)
 {
-	struct test t = { .parent = true, .broken = invariant };
+	struct test t = {
+		.parent = true, .zeroed = invariant > 2, .broken = invariant,
+		.bare = invariant > 2,
+	};
 	uint8_t *initial = make_parent(random);
 	uint64_t cuts = 0, one = 0;
 
 	while (!one && cuts < 2000) {
 		struct powercut p = {
 			.what = "a broken driver", .size = MAX_SIZE,
-			.unit = 65536, .cuts = 25, .seed = seed + cuts,
+			.unit = t.bare ? BARE_GRAIN : 65536, .cuts = 25,
+			.seed = seed + cuts,
 			.create = create, .open = open_it, .check = check,
 			.arg = &t, .initial = initial,
 		};
@@ -150,19 +182,21 @@ int main(void)
 	unsetenv("SEED");
 	scratch_enter();
 	for (uint64_t i = 0; i < n; i++) {
-		struct test t = { .zeroed = i % 3, .parent = i % 2 };
+		struct test t = {
+			.zeroed = i % 3, .parent = i % 2, .bare = i / 2 % 2,
+		};
 		uint8_t *initial = t.parent ? make_parent(&random) : NULL;
 		struct powercut p = {
 			.what = t.parent ? "a child" : "a disk",
-			.size = MAX_SIZE, .unit = 65536, .cuts = 25,
-			.seed = seed + i, .create = create, .open = open_it,
+			.size = MAX_SIZE, .unit = t.bare ? BARE_GRAIN : 65536,
+			.cuts = 25, .seed = seed + i, .create = create, .open = open_it,
 			.check = check, .arg = &t, .initial = initial,
 		};
 
 		powercut_run(&p);
 		free(initial);
 	}
-	find_broken(1, seed, &random);
-	find_broken(2, seed, &random);
+	for (unsigned invariant = 1; invariant <= 6; invariant++)
+		find_broken(invariant, seed, &random);
 	return 0;
 }
