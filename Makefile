@@ -73,7 +73,10 @@ ALL_LDFLAGS = -pthread $(CFLAGS_$(MODE)) -Wl,-z,relro,-z,now $(LDFLAGS)
 # Sources.
 
 have_src = $(filter-out $(MISSING_SRC),$(wildcard $(1)))
-obj = $(patsubst %.c,$(B)/%.o,$(1))
+# Objects have a folder of their own, for vmm is one and a program too.
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+# An older build's folder would pass for the program.
+$(if $(wildcard $(B)/vmm/.),$(shell rm -rf $(B)/vmm))
 IMGFMT_SRC := $(call have_src,imgfmt/*.c imgfmt/*/*.c)
 CONVERT_SRC := $(call have_src,convert/*/*.c)
 VMM_SRC := $(call have_src,vmm/*.c vmm/*/*.c vmm/*/*/*.c)
@@ -110,7 +113,7 @@ missing-libraries:
 	@echo "Some of these are missing: $(PKGS). 'make deps' installs them." >&2
 	@false
 
-$(B)/%.o: %.c $(B)/flags | $(NEEDS)
+$(B)/obj/%.o: %.c $(B)/flags | $(NEEDS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -140,14 +143,16 @@ WRAP := malloc calloc realloc reallocarray posix_memalign strdup strndup \
 	fdatasync lseek64
 WRAP_LDFLAGS := $(WRAP:%=-Wl,--wrap=%)
 
-$(TEST_BIN): $(B)/%: $(B)/%.o $(call obj,$(TESTLIB_SRC)) $(LIBRARIES)
+$(TEST_BIN): $(B)/%: $(B)/obj/%.o $(call obj,$(TESTLIB_SRC)) $(LIBRARIES)
+	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $(WRAP_LDFLAGS) -o $@ $^ $(LIBS)
 
 # A fuzz target with a main that runs the files it is given (for make check),
 # or with libFuzzer's (MODE=fuzz).
 FUZZ_OBJ := $(if $(filter fuzz,$(MODE)),,$(call obj,$(FUZZ_MAIN)))
-$(FUZZ_BIN): $(B)/%: $(B)/%.o $(FUZZ_OBJ) $(call obj,$(TESTLIB_SRC)) \
+$(FUZZ_BIN): $(B)/%: $(B)/obj/%.o $(FUZZ_OBJ) $(call obj,$(TESTLIB_SRC)) \
 		$(LIBRARIES)
+	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $(WRAP_LDFLAGS) $(if $(FUZZ_OBJ),,-fsanitize=fuzzer) -o $@ $^ \
 		$(LIBS)
 
