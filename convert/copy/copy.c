@@ -349,6 +349,10 @@ int copy_data_bytes(const struct copy_args *args, uint64_t *bytes,
 	int rc;
 
 	*bytes = 0;
+	for (size_t i = 0; i < args->n_sources; i++)
+		if (img_in_order(args->sources[i]))
+			return fail(e, ESPIPE, "%s tells only as it is read",
+				    img_name(args->sources[i]));
 	rc = source_init(&src, args->sources, args->n_sources, e);
 	if (rc)
 		return rc;

@@ -109,6 +109,7 @@ int copy_run(const struct copy_args *args, struct copy_result *result,
 void copy_result_fini(struct copy_result *result);
 
 /* How many bytes will a copy read at most: the data in the sources' maps?
+ * -ESPIPE: one is img_in_order(), which has none.
  * Uses sources, n_sources and keep_backing.
  */
 int copy_data_bytes(const struct copy_args *args, uint64_t *bytes,

@@ -179,18 +179,19 @@ static int check_space(struct job *job)
 	struct copy_args args = copy_args(job, NULL);
 	struct err why = { "" };
 	uint64_t needed = job->total;
-	bool sure = args.no_sparse && !args.compress;
+	bool sure = args.no_sparse && !args.compress, known;
 	int rc;
 
 	if (job->c->out.to_stdout)
 		return 0;
-	if (!sure && copy_data_bytes(&args, &needed, NULL))
-		return 0;
+	known = sure || !copy_data_bytes(&args, &needed, NULL);
 	if (output_is_device(job->c->out.output) &&
 	    !strcmp(job->c->out.format, "raw")) {
 		needed = job->total;
-		sure = true;
+		sure = known = true;
 	}
+	if (!known)
+		return 0;
 	rc = output_space(job->c->out.output, needed, &why);
 	if (rc == -ENOSPC && sure)
 		return fail(&job->e, ENOSPC, "%s", why.text);
