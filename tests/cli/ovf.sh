@@ -57,6 +57,11 @@ grep -q 'warning: .*a.vmdk does not match .* SHA1 digest' warned ||
 cp whole.vmdk m/a.vmdk
 echo ' ' >>m/x.ovf
 fails 'x.ovf does not match the manifest' convert m/x.ovf o
+printf X | dd of=m/a.vmdk bs=1 seek=600 conv=notrunc status=none
+expect_exit 0 "$VIMG" checksum --ignore-manifest m/x.ovf
+[ "$(grep -c '^vimg: warning: .* does not match the manifest' errors)" = 2 ] ||
+	die "not one warning a file: $(cat errors)"
+cp whole.vmdk m/a.vmdk
 rm m/x.mf
 
 # The disk is not written over.

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "imgfmt/base/buf.h"
 #include "imgfmt/base/thread.h"
@@ -65,6 +66,17 @@ int verify_start(const struct cli *cli, struct verify *v,
 	return 0;
 }
 
+static void print_notes(const struct cli *cli, struct verify *v)
+{
+	char *rest = NULL;
+	char *line = v->notes ? strtok_r(v->notes, "\n", &rest) : NULL;
+
+	for (; line; line = strtok_r(NULL, "\n", &rest))
+		cli_error(cli, "%s: %s", v->ignore ? "warning" : "note", line);
+	free(v->notes);
+	v->notes = NULL;
+}
+
 void verify_stop(struct verify *v)
 {
 	atomic_store(&v->stop, 1);
@@ -82,11 +94,7 @@ int verify_end(struct cli *cli, struct verify *v, int failed, struct err *e)
 		atomic_store(&v->stop, 1);
 	pthread_join(v->thread, NULL);
 	v->running = false;
-	if (v->notes)
-		cli_error(cli, "%s: %s", v->ignore ? "warning" : "note",
-			  v->notes);
-	free(v->notes);
-	v->notes = NULL;
+	print_notes(cli, v);
 	if (v->stopped && v->rc == -ECANCELED)
 		v->rc = 0;
 	if (v->rc && (!failed || (v->rc == -EUCLEAN && failed != -ECANCELED))) {
