@@ -321,6 +321,11 @@ int vmdk_create(struct img *below, const struct img_create_args *args,
 	if (!rc && !n.stream && below->drv->flags & DRV_APPENDS)
 		rc = fail(e, ESPIPE, "a %s disk cannot be written in one pass",
 			  n.create_type);
+	/* Where the next grain goes is where the file ends. */
+	if (!rc && !(below->drv->flags & DRV_APPENDS) && !below->drv->truncate)
+		rc = fail(e, ENOTSUP, "'%s' is a block device, and a VMDK is a "
+			  "file that grows as it is written: convert to raw, "
+			  "or into a file", below->name);
 	if (!rc && n.backing)
 		rc = ask_parent(below, args, n.backing, &d.parent_cid, e);
 	if (!rc)

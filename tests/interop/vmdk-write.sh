@@ -8,9 +8,12 @@ requires qemu-img qemu-io jq
 kinds="monolithicSparse monolithicFlat twoGbMaxExtentSparse twoGbMaxExtentFlat
 	streamOptimized"
 
-# libvmdk, where its Python module is installed.
+# libvmdk, where its Python module is installed; else the end says that it was
+# not asked.
+libvmdk=yes
+/usr/bin/python3 -c 'import pyvmdk' 2>/dev/null || libvmdk=
 by_libvmdk() {	# IMAGE RAW
-	/usr/bin/python3 -c 'import pyvmdk' 2>/dev/null || return 0
+	[ $libvmdk ] || return 0
 	/usr/bin/python3 - "$1" "$2" <<'PY' || die "$1: libvmdk reads something else"
 import pyvmdk, sys
 h = pyvmdk.handle()
@@ -66,6 +69,20 @@ for k in $kinds; do
 	same b.vmdk big.raw "$k of 5 GB"
 	rm b*.vmdk
 done
+# And grown to more: in two steps, the second of which adds files to files.
+cp --sparse=always disk.raw grown.raw
+"$VIMG" convert -O vmdk -o subformat=twoGbMaxExtentSparse disk.raw g.vmdk
+for size in 2100M 4500M; do
+	truncate -s $size grown.raw
+	"$VIMG" resize -q g.vmdk $size
+	same g.vmdk grown.raw "grown to $size"
+	[ $size = 4500M ] || by_libvmdk g.vmdk grown.raw
+	qemu-img convert -f vmdk -O raw g.vmdk g.raw
+	cmp g.raw grown.raw || die "grown to $size: qemu-img convert"
+	qemu-img info g.vmdk | grep -q 'create type: twoGbMaxExtentSparse' ||
+		die "grown to $size: qemu-img info"
+done
+rm g*.vmdk g.raw grown.raw
 
 # To a pipe, with the threads' number making no difference.
 "$VIMG" convert -O vmdk -o subformat=streamOptimized disk.raw - | cat >p.vmdk
@@ -132,3 +149,4 @@ for k in $kinds; do
 		empty/x.vmdk 2>errors || die "a cut source"
 	[ -z "$(ls -A empty)" ] || die "$k: $(ls -A empty) is left"
 done
+[ $libvmdk ] || skip "libvmdk's Python module is not installed: it was not asked"

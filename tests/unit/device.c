@@ -97,6 +97,18 @@ static void test_raw(void)
 	CHECK_OK(img_close(img, &e));
 }
 
+/* A format that finds its room at the end of the file says why it cannot. */
+static void test_vmdk(void)
+{
+	struct img_create_args args = { .format = "vmdk", .size = M };
+	struct img *img;
+
+	CHECK_OK(img_file_open(path, IMG_WRITE, &img, &e));
+	CHECK_EQ(img_create(img, &args, &e), -ENOTSUP);
+	CHECK(strstr(e.text, "is a block device"));
+	CHECK_OK(img_close(img, &e));
+}
+
 int main(void)
 {
 	scratch_enter();
@@ -105,6 +117,7 @@ int main(void)
 		return 77;
 	}
 	test_data(0);
+	test_vmdk();
 	test_data(IMG_DIRECT);
 	test_raw();
 	return 0;

@@ -206,6 +206,70 @@ static void test_killed(bool visible)
 	close(ready[1]);
 }
 
+/* An image of two files, of which the second one has `text` in it. */
+static struct output *start_two(const char *text)
+{
+	struct output *out = start("main", NULL);
+	struct img_resolver r = output_resolver(out, NULL);
+	struct img *file, *img;
+	char got[6];
+
+	CHECK_EQ(r.create(r.arg, "main", "../other", &file, &e), -EPERM);
+	CHECK_EQ(r.create(r.arg, "main", "main", &file, &e), -EPERM);
+	CHECK_OK(r.create(r.arg, "main", "other", &file, &e));
+	CHECK_OK(img_write(file, text, strlen(text), 0));
+	CHECK_OK(img_close(file, &e));
+	CHECK_EQ(r.create(r.arg, "main", "other", &file, &e), -EEXIST);
+	/* It can be opened before it has a name; what is not ours cannot. */
+	CHECK_OK(r.open(r.arg, "main", "other", "raw", 0, &r, &img, &e));
+	CHECK_EQ(img_read(img, got, strlen(text), 0), 0);
+	CHECK(!memcmp(got, text, strlen(text)));
+	CHECK_OK(img_close(img, &e));
+	CHECK_EQ(r.open(r.arg, "main", "third", "raw", 0, &r, &img, &e),
+		 -EPERM);
+	return out;
+}
+
+/* The files of one image appear together or not at all. */
+static void test_siblings(void)
+{
+	struct output *out = start_two("hello");
+
+	CHECK_EQ(names(), 0);
+	output_abort(out);
+	CHECK_EQ(names(), 0);
+
+	out = start_two("hello");
+	CHECK_OK(output_commit(out, &e));
+	CHECK_EQ(names(), 2);
+	CHECK_EQ(file_len("main"), 11);
+	CHECK_EQ(file_len("other"), 5);
+	CHECK(!unlink("main") && !unlink("other"));
+
+	/* The last one cannot have its name: the others lose theirs. */
+	out = start_two("hello");
+	CHECK(!mkdir("main", 0700));
+	CHECK(output_commit(out, &e));
+	CHECK_EQ(names(), 1);
+	CHECK(!rmdir("main"));
+	out = start_two("hello");
+	CHECK(!mkdir("other", 0700));
+	CHECK(output_commit(out, &e));
+	CHECK_EQ(names(), 1);
+	CHECK(!rmdir("other"));
+
+	/* Files that are there are written in place, and emptied again. */
+	put_file("main", "old");
+	put_file("other", "old");
+	output_abort(start_two("hi"));
+	CHECK_EQ(file_len("main"), 0);
+	CHECK_EQ(file_len("other"), 0);
+	CHECK_OK(output_commit(start_two("hi"), &e));
+	CHECK_EQ(file_len("main"), 11);
+	CHECK_EQ(file_len("other"), 2);
+	CHECK(!unlink("main") && !unlink("other"));
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/output-test.XXXXXX";
@@ -217,6 +281,7 @@ int main(void)
 	test_links();
 	test_refusals();
 	test_space();
+	test_siblings();
 	test_killed(false);
 	test_killed(true);
 	CHECK(!chdir("/") && !rmdir(dir));
