@@ -25,6 +25,9 @@ static bool ready(int fd, short events, int timeout_ms)
 	return poll(&p, 1, timeout_ms) > 0;
 }
 
+/* For files that can always be read: not so fast that nothing else runs. */
+#define READ_LATER_NS 1000000u
+
 /* How much of buf[0 .. len) the host takes now. */
 static size_t put(struct chardev *c, const uint8_t *buf, size_t len)
 {
@@ -61,17 +64,22 @@ static void drain(struct chardev *c)
 		loop_watch(c->vm, &c->out, 0);
 	else if (loop_watch(c->vm, &c->out, EPOLLOUT))
 		c->len = 0;	/* a file that cannot be waited for, and is full */
-	if (c->was_full && c->len <= CHARDEV_BUFFER / 2) {
-		c->was_full = false;
-		if (c->room)
-			c->room(c->arg);
-	}
 }
 
 static void out_ready(void *arg, uint32_t events)
 {
+	struct chardev *c = arg;
+	bool room;
+
 	(void)events;
-	drain(arg);
+	pthread_mutex_lock(&c->lock);
+	drain(c);
+	room = c->was_full && c->len <= CHARDEV_BUFFER / 2;
+	if (room)
+		c->was_full = false;
+	pthread_mutex_unlock(&c->lock);
+	if (room && c->room)
+		c->room(c->arg);
 }
 
 static void in_ready(void *arg, uint32_t events)
@@ -82,12 +90,19 @@ static void in_ready(void *arg, uint32_t events)
 	c->input(c->arg);
 }
 
+static void read_later(void *arg)
+{
+	in_ready(arg, 0);
+}
+
 void chardev_init(struct chardev *c, struct vm *vm,
 		  const struct vm_chardev *host, void (*input)(void *arg),
 		  void (*room)(void *arg), void *arg)
 {
 	memset(c, 0, sizeof(*c));
 	c->vm = vm;
+	pthread_mutex_init(&c->lock, NULL);
+	vm_timer_init(&c->read_later, vm, read_later, c);
 	c->in = (struct loop_fd){ .fd = host->in, .ready = in_ready, .arg = c };
 	c->out = (struct loop_fd){ .fd = host->out, .ready = out_ready,
 				   .arg = c };
@@ -102,34 +117,47 @@ void chardev_init(struct chardev *c, struct vm *vm,
 size_t chardev_write(struct chardev *c, const void *buf, size_t len)
 {
 	const uint8_t *p = buf;
-	size_t done = c->len ? 0 : put(c, p, len);
+	size_t done;
 
-	if (done == len)
-		return len;
-	while (done < len && c->len < CHARDEV_BUFFER) {
-		c->buffer[(c->head + c->len) % CHARDEV_BUFFER] = p[done++];
-		c->len++;
-	}
-	c->was_full = c->was_full || c->len == CHARDEV_BUFFER;
-	if (loop_watch(c->vm, &c->out, EPOLLOUT))
+	pthread_mutex_lock(&c->lock);
+	done = c->len ? 0 : put(c, p, len);
+	if (done < len) {
+		while (done < len && c->len < CHARDEV_BUFFER) {
+			size_t at = (c->head + c->len) % CHARDEV_BUFFER;
+
+			c->buffer[at] = p[done++];
+			c->len++;
+		}
+		c->was_full = c->was_full || c->len == CHARDEV_BUFFER;
 		drain(c);
+	}
+	pthread_mutex_unlock(&c->lock);
 	return done;
 }
 
-bool chardev_has_room(const struct chardev *c)
+bool chardev_has_room(struct chardev *c)
 {
-	return c->len < CHARDEV_BUFFER;
+	bool room;
+
+	pthread_mutex_lock(&c->lock);
+	room = c->len < CHARDEV_BUFFER;
+	if (!room)
+		c->was_full = true;
+	pthread_mutex_unlock(&c->lock);
+	return room;
 }
 
 void chardev_want_input(struct chardev *c, bool want)
 {
+	pthread_mutex_lock(&c->lock);
 	/* epoll refuses ordinary files, which can always be read. */
 	if (!c->in_ended &&
 	    loop_watch(c->vm, &c->in, want ? EPOLLIN : 0) == -EPERM)
-		c->input(c->arg);
+		vm_timer_arm(&c->read_later, vm_now(c->vm) + READ_LATER_NS);
+	pthread_mutex_unlock(&c->lock);
 }
 
-size_t chardev_read(struct chardev *c, void *buf, size_t len)
+static size_t take(struct chardev *c, void *buf, size_t len)
 {
 	ssize_t n;
 
@@ -145,14 +173,34 @@ size_t chardev_read(struct chardev *c, void *buf, size_t len)
 	return 0;
 }
 
+size_t chardev_read(struct chardev *c, void *buf, size_t len)
+{
+	size_t n;
+
+	pthread_mutex_lock(&c->lock);
+	n = take(c, buf, len);
+	pthread_mutex_unlock(&c->lock);
+	return n;
+}
+
 void chardev_finish(struct chardev *c, int timeout_ms)
 {
-	while (c->len && !c->out_ended &&
-	       ready(c->out.fd, POLLOUT, timeout_ms)) {
-		size_t before = c->len;
+	size_t before;
 
-		drain(c);
-		if (c->len == before)
-			break;
-	}
+	pthread_mutex_lock(&c->lock);
+	do {
+		before = c->len;
+		if (before && !c->out_ended &&
+		    ready(c->out.fd, POLLOUT, timeout_ms))
+			drain(c);
+	} while (c->len && c->len < before);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void chardev_fini(struct chardev *c)
+{
+	loop_forget(c->vm, &c->in);
+	loop_forget(c->vm, &c->out);
+	vm_timer_cancel(&c->read_later);
+	pthread_mutex_destroy(&c->lock);
 }

@@ -6,12 +6,15 @@
  * full the device must wait (`room` says when it may go on).  Input is read only
  * while the device asks for it.
  *
- * All calls hold the machine lock, or come before the machine runs; so do the
- * callbacks.
+ * Any thread may call these.  The callbacks run on the loop, or from a timer,
+ * with the machine lock held.
  */
 #ifndef VMM_CHARDEV_H
 #define VMM_CHARDEV_H
 
+#include <pthread.h>
+
+#include "vmm/clock.h"
 #include "vmm/loop.h"
 #include "vmm/vmm.h"
 
@@ -21,9 +24,11 @@
 struct chardev {
 	struct vm *vm;
 	struct loop_fd in, out;
+	struct vm_timer read_later;	/* for files that epoll refuses */
 	void (*input)(void *arg);	/* there is something to read */
 	void (*room)(void *arg);	/* there is room again */
 	void *arg;
+	pthread_mutex_t lock;		/* around what follows */
 	bool in_ended;			/* end of file, or an error */
 	bool out_ended;			/* nobody reads: output is thrown away */
 	bool was_full;
@@ -40,9 +45,9 @@ void chardev_init(struct chardev *c, struct vm *vm,
  * room().
  */
 size_t chardev_write(struct chardev *c, const void *buf, size_t len);
-bool chardev_has_room(const struct chardev *c);
+bool chardev_has_room(struct chardev *c);
 
-/* Call input() when there is something to read (perhaps at once), or not. */
+/* Call input() when there is something to read, or not. */
 void chardev_want_input(struct chardev *c, bool want);
 
 /* Read up to `len` bytes, as many as there are; 0: none. */
@@ -52,5 +57,7 @@ size_t chardev_read(struct chardev *c, void *buf, size_t len);
  * When the machine has ended.
  */
 void chardev_finish(struct chardev *c, int timeout_ms);
+
+void chardev_fini(struct chardev *c);
 
 #endif

@@ -140,6 +140,16 @@ void vm_timer_cancel(struct vm_timer *timer)
 	pthread_mutex_unlock(&clock->lock);
 }
 
+void clock_clear(struct vm *vm)
+{
+	struct vm_clock *clock = &vm->clock;
+
+	pthread_mutex_lock(&clock->lock);
+	while (clock->first)
+		take_out(clock, clock->first);
+	pthread_mutex_unlock(&clock->lock);
+}
+
 uint64_t clock_next(struct vm *vm)
 {
 	struct vm_clock *clock = &vm->clock;

@@ -59,8 +59,8 @@ static inline uint64_t clock_scale(uint64_t a, uint64_t num, uint64_t den)
 
 /* fire(arg) runs once vm_now() has reached `when`, with the machine lock held,
  * on a thread of the machine's; it may arm the timer again.  Arming an armed
- * timer moves it.  Call these with the machine lock held, or before the machine
- * runs.
+ * timer moves it.  Any thread may arm and cancel; a timer that is cancelled with
+ * the machine lock held does not fire any more.
  */
 void vm_timer_init(struct vm_timer *timer, struct vm *vm,
 		   void (*fire)(void *arg), void *arg);
@@ -77,6 +77,9 @@ void clock_run(struct vm *vm);
 
 /* Move a virtual clock forward to `now`.  Only the software CPU. */
 void clock_advance(struct vm *vm, uint64_t now);
+
+/* Disarm every timer, before their owners go. */
+void clock_clear(struct vm *vm);
 
 /* Stop and go on, for pause and resume. */
 void clock_stop(struct vm *vm);

@@ -10,6 +10,7 @@
 int loop_init(struct loop *loop, struct err *e)
 {
 	*loop = (struct loop){ .epoll = -1, .wake = -1 };
+	pthread_mutex_init(&loop->lock, NULL);
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->epoll < 0 || loop->wake < 0) {
@@ -31,12 +32,15 @@ void loop_fini(struct loop *loop)
 }
 
 /* Is it still watched?  It may be gone since epoll named it. */
-static bool watched(const struct loop *loop, const struct loop_fd *w)
+static bool watched(struct loop *loop, const struct loop_fd *w)
 {
-	const struct loop_fd *i = loop->watched;
+	const struct loop_fd *i;
 
+	pthread_mutex_lock(&loop->lock);
+	i = loop->watched;
 	while (i && i != w)
 		i = i->next;
+	pthread_mutex_unlock(&loop->lock);
 	return i;
 }
 
@@ -105,18 +109,10 @@ void loop_stop(struct vm *vm)
 	loop->running = false;
 }
 
-int loop_watch(struct vm *vm, struct loop_fd *w, uint32_t events)
+static int watch(struct loop *loop, struct loop_fd *w, uint32_t events)
 {
-	struct loop *loop = &vm->loop;
 	struct epoll_event event = { .events = events, .data.ptr = w };
 
-	/* A file that hung up is reported even if no event is asked for, so
-	 * that 0 means to leave epoll.
-	 */
-	if (!events) {
-		loop_forget(vm, w);
-		return 0;
-	}
 	if (w->added && w->events == events)
 		return 0;
 	if (epoll_ctl(loop->epoll, w->added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
@@ -131,16 +127,38 @@ int loop_watch(struct vm *vm, struct loop_fd *w, uint32_t events)
 	return 0;
 }
 
-void loop_forget(struct vm *vm, struct loop_fd *w)
+static void forget(struct loop *loop, struct loop_fd *w)
 {
-	struct loop_fd **at = &vm->loop.watched;
+	struct loop_fd **at = &loop->watched;
 
 	if (!w->added)
 		return;
-	epoll_ctl(vm->loop.epoll, EPOLL_CTL_DEL, w->fd, NULL);
+	epoll_ctl(loop->epoll, EPOLL_CTL_DEL, w->fd, NULL);
 	while (*at != w)
 		at = &(*at)->next;
 	*at = w->next;
 	w->added = false;
 	w->events = 0;
+}
+
+int loop_watch(struct vm *vm, struct loop_fd *w, uint32_t events)
+{
+	struct loop *loop = &vm->loop;
+	int rc = 0;
+
+	pthread_mutex_lock(&loop->lock);
+	/* A file that hung up is reported even if no event is asked for, so
+	 * that 0 means to leave epoll.
+	 */
+	if (events)
+		rc = watch(loop, w, events);
+	else
+		forget(loop, w);
+	pthread_mutex_unlock(&loop->lock);
+	return rc;
+}
+
+void loop_forget(struct vm *vm, struct loop_fd *w)
+{
+	loop_watch(vm, w, 0);
 }

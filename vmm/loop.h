@@ -29,7 +29,8 @@ struct loop {
 	pthread_t thread;
 	bool ready, running;
 	_Atomic bool stop;
-	struct loop_fd *watched;	/* machine lock */
+	pthread_mutex_t lock;		/* the innermost; around watched */
+	struct loop_fd *watched;
 };
 
 int loop_init(struct loop *loop, struct err *e);
@@ -38,11 +39,12 @@ int loop_start(struct vm *vm, struct err *e);
 void loop_stop(struct vm *vm);
 
 /* Watch `w->fd` for `events`; again with others to change, with 0 to pause.
- * Regular files, which epoll refuses, give -EPERM.  For both: with the machine
- * lock held, or before the machine runs.
+ * Regular files, which epoll refuses, give -EPERM.  For both: any thread.
  */
 int loop_watch(struct vm *vm, struct loop_fd *w, uint32_t events);
-/* Stop watching; the callback does not run any more. */
+/* Stop watching; the callback may run once more, unless the machine lock is
+ * held, or the machine does not run.
+ */
 void loop_forget(struct vm *vm, struct loop_fd *w);
 
 #endif

@@ -299,6 +299,20 @@ bool mem_ram_range(const struct vm *vm, unsigned i, uint64_t *gpa,
 	return false;
 }
 
+uint64_t mem_release_host(struct vm *vm, void *host, uint64_t len)
+{
+	uint64_t start = (uint64_t)((uint8_t *)host - vm->mem.base);
+	uint64_t end = round_down(start + len, MEM_PAGE);
+
+	start = round_up(start, MEM_PAGE);
+	if (start >= end ||
+	    fallocate(vm->mem.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)start, (off_t)(end - start)))
+		return 0;
+	mem_wrote(vm, vm->mem.base + start, end - start);
+	return end - start;
+}
+
 int mem_release(struct vm *vm, uint64_t gpa, uint64_t len)
 {
 	while (len) {
@@ -307,11 +321,8 @@ int mem_release(struct vm *vm, uint64_t gpa, uint64_t len)
 
 		if (!p || (gpa | n) % MEM_PAGE)
 			return -EFAULT;
-		if (fallocate(vm->mem.fd,
-			      FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			      p - vm->mem.base, (off_t)n))
-			return -errno;
-		mem_wrote(vm, p, n);
+		if (mem_release_host(vm, p, n) != n)
+			return -EIO;
 		gpa += n;
 		len -= n;
 	}

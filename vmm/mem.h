@@ -112,4 +112,9 @@ bool mem_ram_range(const struct vm *vm, unsigned i, uint64_t *gpa,
  */
 int mem_release(struct vm *vm, uint64_t gpa, uint64_t len);
 
+/* The same for the whole pages in [host, host + len), which came from mem_ptr();
+ * returns how many bytes those are, 0 if it failed.
+ */
+uint64_t mem_release_host(struct vm *vm, void *host, uint64_t len);
+
 #endif

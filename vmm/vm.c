@@ -155,6 +155,8 @@ void vm_free(struct vm *vm)
 	if (!vm)
 		return;
 	run_fini(vm);
+	if (vm->clock.fd >= 0)
+		clock_clear(vm);
 	while (vm->devices) {
 		struct device *dev = vm->devices;
 

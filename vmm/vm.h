@@ -7,6 +7,7 @@
  *	vm->bus_lock	the lists of regions; held for a look-up only
  *	vm->irq_lock	lines, 8259, IOAPIC, and soft's LAPICs
  *	clock.lock	the list of timers
+ *	loop.lock	what the loop watches
  * None is held across an img_* call.
  */
 #ifndef VMM_VM_H
@@ -20,6 +21,7 @@
 #include "irq.h"
 #include "loop.h"
 #include "mem.h"
+#include "random.h"
 #include "vmm.h"
 
 struct vcpu {
@@ -49,6 +51,7 @@ struct ioapic;
 struct pci_bus;
 struct fwcfg;
 struct acpi;
+struct balloon;
 struct boot;
 
 struct vm {
@@ -83,6 +86,7 @@ struct vm {
 	struct ioapic *ioapic;
 
 	struct vm_clock clock;
+	struct vm_random random;
 	struct loop loop;
 	struct device *devices, **last_device;
 
@@ -91,6 +95,7 @@ struct vm {
 	struct fwcfg *fwcfg;
 	struct acpi *acpi;
 	struct boot *boot;		/* NULL: firmware boots */
+	struct balloon *balloon;
 	unsigned n_serials, n_mmio;
 };
 

@@ -120,7 +120,27 @@ int vm_add_serial(struct vm *vm, const struct vm_chardev *host, struct err *e);
 int vm_add_console(struct vm *vm, enum vm_bus bus,
 		   const struct vm_chardev *host, struct err *e);
 
-/* Ask the guest for `bytes` of its memory back, or give some back to it. */
+/* Ask the guest for `bytes` of its memory, all in all; less than before gives
+ * some back to it.  Any thread.  -ENODEV: no balloon, -ERANGE: more than it has.
+ */
 int vm_set_balloon(struct vm *vm, uint64_t bytes);
+
+/* What the driver says of the guest's memory (virtio 1.2, 5.5.6.3). */
+enum {
+	VM_BALLOON_SWAP_IN, VM_BALLOON_SWAP_OUT, VM_BALLOON_MAJOR_FAULTS,
+	VM_BALLOON_MINOR_FAULTS, VM_BALLOON_FREE, VM_BALLOON_TOTAL,
+	VM_BALLOON_AVAILABLE, VM_BALLOON_CACHES, VM_BALLOON_HUGE_ALLOCATED,
+	VM_BALLOON_HUGE_FAILED, VM_BALLOON_N_STATS,
+};
+
+struct vm_balloon_info {
+	uint64_t wanted, actual;	/* bytes */
+	uint64_t released;		/* bytes given to the host, ever */
+	uint32_t have_stats;		/* by bit, which of these it has sent */
+	uint64_t stats[VM_BALLOON_N_STATS];	/* as of the call before */
+};
+
+/* Any thread.  Asks the driver for new statistics as well. */
+int vm_balloon_info(struct vm *vm, struct vm_balloon_info *info);
 
 #endif
