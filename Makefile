@@ -134,7 +134,9 @@ define program_rule
 $(B)/$(1): $(call obj,$(wildcard tools/$(1)/*.c) $(CLI_SRC)) $(LIBRARIES)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+# Older builds had objects in a folder vmm.
 $(PROGRAM_BIN):
+	@[ ! -d $@ ] || rm -r $@
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # So that tests/lib/alloc.c and hostio.c can let an allocation or a call fail.

@@ -91,4 +91,15 @@ struct accel {
 
 extern const struct accel accel_kvm, accel_soft;
 
+/* All there are, the best first; NULL behind the last. */
+const struct accel *accel_at(size_t i);
+
+/* By name; NULL: there is none. */
+const struct accel *accel_find(const char *name);
+
+/* The first one that is usable, with its report; NULL: none is, and the report is
+ * the best one's, with a sentence that says so.
+ */
+const struct accel *accel_auto(struct accel_report *report);
+
 #endif

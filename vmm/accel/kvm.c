@@ -238,6 +238,7 @@ static int kvm_mem_changed(struct vm *vm)
 
 const struct accel accel_kvm = {
 	.name = "kvm",
+	.probe = kvm_probe,
 	.vm_init = kvm_vm_init,
 	.vm_fini = kvm_vm_fini,
 	.mem_changed = kvm_mem_changed,

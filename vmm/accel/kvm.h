@@ -88,6 +88,8 @@ int kvm_create_vm(int dev, int *fd, struct err *e);
 int kvm_kick_signal(void);
 /* Let KVM_RUN of this vCPU be interrupted by that signal. */
 int kvm_allow_kick(int vcpu_fd);
+/* Forget such signals that are pending at this thread. */
+void kvm_swallow_kick(void);
 /* Leave KVM_RUN and look what there is to do; run() goes on unless kicked. */
 void kvm_poke(struct kvm_vcpu *k);
 
@@ -97,6 +99,9 @@ void kvm_poke(struct kvm_vcpu *k);
 int kvm_get_supported(int dev, struct cpuid_table *out);
 /* Give a new vCPU what the machine's CPU model shows. */
 int kvm_set_cpuid(struct vcpu *cpu, struct err *e);
+
+/* kvm_probe.c */
+void kvm_probe(struct accel_report *report);
 
 /* kvm_vcpu.c */
 int kvm_vcpu_init(struct vcpu *cpu, struct err *e);

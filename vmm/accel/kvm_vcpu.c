@@ -283,7 +283,7 @@ static void take_thread(struct kvm_vcpu *k)
 	atomic_store(&k->tid, tid);
 }
 
-static void swallow_signal(void)
+void kvm_swallow_kick(void)
 {
 	const struct timespec now = { .tv_sec = 0 };
 	sigset_t set;
@@ -319,7 +319,7 @@ static int enter(struct kvm_vcpu *k)
 	atomic_store(&k->inside, false);
 	k->unfinished = false;
 	if (rc == -EINTR)
-		swallow_signal();
+		kvm_swallow_kick();
 	return rc;
 }
 

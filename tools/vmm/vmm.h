@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vmm.h - the subcommands of vmm, and how they end. */
+#ifndef TOOLS_VMM_H
+#define TOOLS_VMM_H
+
+#include "tools/cli/cli.h"
+
+/* Exit statuses; odd ones are a guest's, through isa-debug-exit. */
+#define VMM_POWERED_OFF 0
+#define VMM_USAGE	2	/* cli_usage_status() */
+#define VMM_REBOOTED	4
+#define VMM_HALTED	6
+#define VMM_TRIPLE_FAULT 8
+#define VMM_TIMED_OUT	10
+#define VMM_ERROR	12
+#define VMM_QUIT	14	/* the user typed Ctrl-A X */
+
+extern const struct cli_command cmd_accel;
+
+#endif
