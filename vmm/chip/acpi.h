@@ -2,7 +2,7 @@
 /* acpi.h - power management: the PIIX4's registers (acpi_pm.c), and the ACPI
  * tables that describe the machine (acpi.c, acpi_dsdt.c, acpi_load.c).
  *
- * All calls hold the machine lock, or come before the machine runs.
+ * All calls hold the machine lock, or come while no vCPU runs.
  */
 #ifndef CHIP_ACPI_H
 #define CHIP_ACPI_H
@@ -31,5 +31,21 @@ int acpi_pm_new(struct vm *vm, struct acpi **out, struct err *e);
 
 /* Somebody pressed the power button. */
 void acpi_power_button(struct vm *vm);
+
+/* The number that tells a guest when it is not the one it was (a copy, or back
+ * from a snapshot), 16 bytes; made by acpi_pm_new().
+ */
+#define ACPI_GENERATION_LEN 16u
+const uint8_t *acpi_generation(const struct vm *vm);
+
+/* Once all devices are there: the tables for firmware, as fw_cfg files and
+ * orders how to load them.
+ */
+int acpi_add_files(struct vm *vm, struct err *e);
+
+/* The tables for a kernel, in guest memory at PC_ACPI_AREA; after each reset.
+ * *rsdp := where the root pointer is.  -E2BIG: there is not enough room.
+ */
+int acpi_load_direct(struct vm *vm, uint64_t *rsdp, struct err *e);
 
 #endif

@@ -60,6 +60,7 @@ void aml_hid_device(struct aml *a, const char *name, const char *hid,
 #define AML_STORE	0x70u	/* source, target */
 #define AML_AND		0x7bu	/* two operands, target */
 #define AML_OR		0x7du
+#define AML_INDEX	0x88u	/* package, index, target */
 #define AML_DWORD_FIELD	0x8au	/* CreateDWordField: buffer, byte, name */
 #define AML_RETURN	0xa4u
 #define AML_NO_TARGET	0x00u

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "imgfmt/base/bytes.h"
 #include "vmm/chip/acpi.h"
@@ -41,6 +42,7 @@ struct acpi {
 	struct vm_timer timer;
 	uint64_t next_half;		/* ticks: TMR_STS is set then */
 	uint8_t regs[N_REGS][2];	/* little endian */
+	uint8_t generation[ACPI_GENERATION_LEN];
 };
 
 static uint64_t ticks_now(struct acpi *pm)
@@ -82,6 +84,23 @@ void acpi_power_button(struct vm *vm)
 {
 	vm->acpi->regs[STS][1] |= PM1_PWRBTN >> 8;
 	update(vm->acpi);
+}
+
+const uint8_t *acpi_generation(const struct vm *vm)
+{
+	return vm->acpi->generation;
+}
+
+/* With a virtual clock runs repeat, so it is always the same. */
+static int make_generation(struct acpi *pm)
+{
+	size_t len = sizeof(pm->generation);
+
+	if (pm->dev.vm->config.virtual_clock)
+		memset(pm->generation, 0x11, len);
+	else if (getrandom(pm->generation, len, 0) != (ssize_t)len)
+		return -EIO;
+	return 0;
 }
 
 /* The register at port `offset`, and which byte of it; negative: none. */
@@ -258,5 +277,7 @@ int acpi_pm_new(struct vm *vm, struct acpi **out, struct err *e)
 	bus_add(vm, &pm->region, &pm->dev, &pm_ops, BUS_PIO, 0, ACPI_PM_LEN);
 	bus_move(vm, &pm->region, 0, false);
 	*out = pm;
+	if (make_generation(pm))
+		return fail(e, EIO, "VM generation id: no random numbers");
 	return pci_add(vm, &pm->fn, &pm->dev, PIIX4_PM_DEVFN, e);
 }
