@@ -115,14 +115,12 @@ void aml_string(struct aml *a, const char *text)
 /* Three letters of 5 bits, four hexadecimal digits; big endian (6.1.5). */
 void aml_eisa_id(struct aml *a, const char *id)
 {
-	uint8_t bytes[5] = { OP_DWORD };
 	uint32_t value = 0;
 
 	for (unsigned i = 0; i < 3; i++)
 		value = value << 5 | ((unsigned)id[i] - 0x40);
 	value = value << 16 | (uint32_t)strtoul(id + 3, NULL, 16);
-	put_be32(bytes + 1, value);
-	aml_bytes(a, bytes, sizeof(bytes));
+	aml_int(a, __builtin_bswap32(value));
 }
 
 void aml_name(struct aml *a, const char *name)

@@ -219,7 +219,6 @@ static void pci_root(const struct vm *vm, struct aml *a)
 	aml_device(a, "PCI0");
 	hid(a, "PNP0A03");
 	aml_name_int(a, "_UID", 0);
-	aml_name_int(a, "_ADR", 0);
 	crs(a);
 	aml_res_window(a, 2, AML_BUS, 0, 0xff);
 	aml_res_io(a, 0xcf8, 8);
