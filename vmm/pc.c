@@ -3,14 +3,17 @@
  * facts/vmm.md 2), and what is in its memory when it starts.
  */
 #include "vmm/boot/boot.h"
+#include "vmm/boot/firmware.h"
 #include "vmm/chip/acpi.h"
 #include "vmm/chip/board.h"
+#include "vmm/chip/fwcfg.h"
 #include "vmm/chip/i8042.h"
 #include "vmm/chip/ioapic.h"
 #include "vmm/chip/pci_host.h"
 #include "vmm/chip/pic.h"
 #include "vmm/chip/pit.h"
 #include "vmm/chip/rtc.h"
+#include "vmm/chip/smbios.h"
 #include "vmm/pc.h"
 #include "vmm/vm.h"
 
@@ -34,6 +37,8 @@ int pc_init(struct vm *vm, struct err *e)
 		rc = pci_bus_new(vm, &vm->pci, e);
 	if (!rc)
 		rc = acpi_pm_new(vm, &vm->acpi, e);
+	if (!rc)
+		rc = fwcfg_new(vm, &vm->fwcfg, e);
 	if (!rc && vm->config.test_devices)
 		rc = testdev_new(vm, e);
 	if (!rc && vm->config.boot.kernel)
@@ -41,14 +46,32 @@ int pc_init(struct vm *vm, struct err *e)
 	return rc;
 }
 
-int pc_load(struct vm *vm, struct err *e)
+/* What firmware does before a kernel runs, and the kernel. */
+static int load_kernel(struct vm *vm, struct err *e)
 {
 	struct e820_entry map[PC_E820_MAX];
 	struct boot_machine machine = {
 		.map = map, .n_map = pc_e820(vm, map),
 	};
+	int rc;
 
-	return vm->boot ? boot_load(vm->boot, vm, &machine, e) : 0;
+	vm_lock(vm);
+	pci_assign_resources(vm);
+	vm_unlock(vm);
+	rc = acpi_load_direct(vm, &machine.rsdp, e);
+	if (!rc)
+		rc = smbios_load_direct(vm, e);
+	return rc ? rc : boot_load(vm->boot, vm, &machine, e);
+}
+
+int pc_load(struct vm *vm, struct err *e)
+{
+	int rc;
+
+	if (!vm->fwcfg)
+		return 0;	/* a machine without chips */
+	rc = firmware_tell(vm, e);
+	return rc || !vm->boot ? rc : load_kernel(vm, e);
 }
 
 void pc_fini(struct vm *vm)
