@@ -7,7 +7,7 @@
 #include "tools/vmm/vmm.h"
 
 static const struct cli_command *const commands[] = {
-	&cmd_accel,
+	&cmd_accel, &cmd_run,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -21,7 +21,11 @@ static int print_help(const struct cli *cli)
 	       "\nCommand syntax:\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		printf("  %s\n", commands[i]->synopsis);
-	printf("\n'vmm COMMAND --help' explains a command, with examples.\n");
+	printf("\n'vmm COMMAND --help' explains a command, with examples.\n\n"
+	       "Example:\n"
+	       "  vmm run --kernel vmlinuz --initrd initrd.img "
+	       "--append console=ttyS0 \\\n"
+	       "      --disk disk.qcow2,overlay\n");
 	return cli_finish(cli, 0);
 }
 

@@ -15,6 +15,6 @@
 #define VMM_ERROR	12
 #define VMM_QUIT	14	/* the user typed Ctrl-A X */
 
-extern const struct cli_command cmd_accel;
+extern const struct cli_command cmd_accel, cmd_run;
 
 #endif

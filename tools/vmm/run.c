@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* run.c - vmm run: make a machine and run it until its guest ends. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/vmm/run.h"
+#include "tools/vmm/vmm.h"
+
+#define DEFAULT_MEMORY (512ull << 20)
+
+static int choose_accel(struct cli *cli, struct run *run)
+{
+	struct accel_report report = { .quality = ACCEL_ABSENT };
+	const struct accel *accel;
+
+	if (!strcmp(run->accel, "auto")) {
+		accel = accel_auto(&report);
+	} else {
+		accel = accel_find(run->accel);
+		if (accel)
+			accel->probe(&report);
+		else
+			fail(&report.text, ENOTSUP, "this vmm has no "
+			     "accelerator '%s'", run->accel);
+		if (report.quality == ACCEL_ABSENT)
+			accel = NULL;
+	}
+	run->config.accel = accel;
+	if (accel)
+		return CLI_DONE;
+	cli_error(cli, "%s; 'vmm accel' shows what there is",
+		  report.text.text);
+	return VMM_ERROR;
+}
+
+static int add_disks(struct cli *cli, struct run *run, struct vm *vm)
+{
+	struct err e = { "" };
+	struct img *img;
+
+	for (unsigned i = 0; i < run->n_disks; i++) {
+		int rc = disk_open(cli, &run->disks[i], &img);
+
+		if (rc != CLI_DONE)
+			return rc;
+		if (!vm_add_disk(vm, img, &run->disks[i].how, &e))
+			continue;
+		img_close(img, NULL);
+		cli_error(cli, "cannot add the disk '%s': %s",
+			  run->disks[i].file, e.text);
+		return VMM_ERROR;
+	}
+	return CLI_DONE;
+}
+
+static int add_chardev(struct cli *cli, struct run *run, struct vm *vm,
+		       const char *text, bool console)
+{
+	struct err e = { "" };
+	struct chardev *dev;
+	int rc;
+
+	if (chardevs_add(&run->chardevs, text, &dev, &e))
+		return cli_bad(cli, "--%s: %s", console ? "console" : "serial",
+			       e.text);
+	rc = console ? fail(&e, ENOTSUP, "virtio-console is not there yet") :
+		       vm_add_serial(vm, &dev->machine, &e);
+	if (!rc)
+		return CLI_DONE;
+	cli_error(cli, "cannot add the %s '%s': %s",
+		  console ? "console" : "serial port", text, e.text);
+	return VMM_ERROR;
+}
+
+static int add_devices(struct cli *cli, struct run *run, struct vm *vm)
+{
+	struct err e = { "" };
+	int rc = CLI_DONE;
+
+	for (unsigned i = 0; rc == CLI_DONE && i < run->n_serials; i++)
+		rc = add_chardev(cli, run, vm, run->serials[i], false);
+	if (rc == CLI_DONE && run->console)
+		rc = add_chardev(cli, run, vm, run->console, true);
+	if (rc == CLI_DONE)
+		rc = add_disks(cli, run, vm);
+	if (rc != CLI_DONE)
+		return rc;
+	if (((run->rng || run->balloon) &&
+	     fail(&e, ENOTSUP, "--rng and --balloon are not there yet")) ||
+	    chardevs_start(&run->chardevs, vm, &e)) {
+		cli_error(cli, "%s", e.text);
+		return VMM_ERROR;
+	}
+	return CLI_DONE;
+}
+
+/* Asked for by a signal: a shell is to see that. */
+static int die_of(int sig)
+{
+	sigset_t set;
+
+	fflush(stdout);
+	signal(sig, SIG_DFL);
+	raise(sig);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	return VMM_ERROR;
+}
+
+/* What is not on the disk is lost, however well the guest ended. */
+static int flush_disks(struct vm *vm, struct vm_result *result, struct err *e)
+{
+	int rc = vm_flush_disks(vm, e);
+
+	if (rc)
+		result->end = VM_FAILED;
+	return rc;
+}
+
+static int run_machine(struct cli *cli, struct run *run)
+{
+	struct vm_result result = { .end = VM_FAILED };
+	struct err e = { "" };
+	struct vm *vm = NULL;
+	int rc, status;
+
+	if (vm_new(&run->config, &vm, &e)) {
+		cli_error(cli, "%s", e.text);
+		return VMM_ERROR;
+	}
+	status = add_devices(cli, run, vm);
+	if (status == CLI_DONE) {
+		rc = vm_run(vm, &result, &e);
+		chardevs_stop(&run->chardevs);
+		if (!rc)
+			rc = flush_disks(vm, &result, &e);
+		status = run_report(cli, run, vm, &result, rc, &e);
+	}
+	chardevs_stop(&run->chardevs);
+	vm_free(vm);
+	return status;
+}
+
+static int run_run(struct cli *cli, int argc, char **argv)
+{
+	struct run run = {
+		.accel = "auto",
+		.config = {
+			.memory = DEFAULT_MEMORY, .cpu = CPU_HOST,
+			.topology = { 1, 1, 1, 1 }, .debug_fd = -1,
+		},
+	};
+	int status, caught;
+
+	chardevs_init(&run.chardevs);
+	status = run_parse(cli, &run, argc, argv);
+	if (status == CLI_DONE) {
+		cli_resolver_init(cli);
+		status = choose_accel(cli, &run);
+	}
+	if (status == CLI_DONE)
+		status = run_machine(cli, &run);
+	caught = run.chardevs.caught;
+	chardevs_fini(&run.chardevs);
+	for (unsigned i = 0; i < run.n_disks; i++)
+		disk_fini(&run.disks[i]);
+	return caught ? die_of(caught) : status;
+}
+
+const struct cli_command cmd_run = {
+	.name = "run",
+	.run = run_run,
+	.synopsis = "run --kernel FILE [--initrd FILE] [--append TEXT] "
+		    "[--disk FILE[,OPTION...]] [OPTIONS]",
+	.help =
+"Run a virtual machine until its guest ends.\n\n"
+"  --kernel FILE          Linux (bzImage), an ELF file with a PVH entry, or a\n"
+"                         multiboot kernel; may be compressed with gzip\n"
+"  --initrd FILE          Linux's initramfs, or a module \"FILE ARGUMENTS\" of\n"
+"                         a multiboot kernel, which may have several\n"
+"  --append TEXT          the kernel's command line\n"
+"  --memory SIZE          RAM of the guest (default 512M)\n"
+"  --cpus N[,sockets=N][,cores=N][,threads=N]\n"
+"                         its CPUs (default 1)\n"
+"  --cpu MODEL            host (default), x86-64-v1, x86-64-v2 or x86-64-v3\n"
+"  --accel auto|kvm|soft  what runs the guest's code (default auto)\n"
+"  --disk FILE[,OPTION...]\n"
+"                         an image of any format; several are possible:\n"
+"      format=FMT         instead of guessing\n"
+"      readonly           the guest cannot write\n"
+"      overlay            what the guest writes is thrown away in the end\n"
+"      serial=TEXT        the disk's name for the guest, at most 20 bytes\n"
+"      bus=virtio-pci|virtio-mmio\n"
+"      member=NAME        which disk of a package (ova)\n"
+"  --serial HOST          a serial port; up to four (the first is stdio):\n"
+"      stdio              the terminal; Ctrl-A X ends the machine\n"
+"      file:PATH          written from its start\n"
+"      unix:PATH          a socket for one client at a time; what comes\n"
+"                         before the client waits for it (the last 64 KiB)\n"
+"      null               nowhere\n"
+"  --console HOST         a virtio console, as --serial\n"
+"  --rng                  a source of random numbers\n"
+"  --balloon              lets the host take memory back\n"
+"  --timeout SECONDS      end the machine after that time\n"
+"  --no-reboot            end it when the guest asks for a reset\n"
+"  --test-devices         isa-debug-exit and others that CPU tests expect\n"
+"  --output human|json    json: the result on the last line of standard output\n"
+"  --allow-external[=DIR] disks may use files in DIR, or anywhere\n"
+"  --probe-backing        guess a backing file's format where none is stated\n"
+"  -q, --quiet            do not say how the guest ended\n\n"
+"Exit status: 0 powered off, 2 wrong usage, 4 rebooted (--no-reboot), 6 halted\n"
+"for good, 8 triple fault (--no-reboot), 10 timed out, 12 the VMM failed, 14\n"
+"ended by Ctrl-A X; odd: the guest's, through isa-debug-exit.\n\n"
+"Example:\n"
+"  vmm run --kernel vmlinuz --initrd initrd.img --append console=ttyS0 \\\n"
+"      --disk disk.qcow2,overlay\n",
+};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* run.h - what vmm run was asked for, and how to say how it went. */
+#ifndef TOOLS_VMM_RUN_H
+#define TOOLS_VMM_RUN_H
+
+#include "tools/vmm/chardev.h"
+#include "tools/vmm/disk.h"
+
+#define RUN_MAX_DISKS 16u
+#define RUN_MAX_SERIALS 4u
+#define RUN_MAX_MODULES 64u
+
+struct run {
+	struct vm_config config;
+	const char *modules[RUN_MAX_MODULES];	/* --initrd, after the first */
+	unsigned n_initrds;
+	const char *accel;		/* auto, kvm, soft */
+	struct disk disks[RUN_MAX_DISKS];
+	unsigned n_disks;
+	const char *serials[RUN_MAX_SERIALS];
+	unsigned n_serials;
+	const char *console;		/* NULL: none */
+	bool rng, balloon;
+	struct chardevs chardevs;
+};
+
+/* run_options.c: prints errors; CLI_DONE, or the exit status. */
+int run_parse(struct cli *cli, struct run *run, int argc, char **argv);
+
+/* run_result.c: say how the guest ended; the exit status. */
+int run_report(const struct cli *cli, const struct run *run, struct vm *vm,
+	       const struct vm_result *result, int rc, const struct err *e);
+
+#endif

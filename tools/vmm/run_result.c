@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* run_result.c - how a guest ended: for people, as JSON, and as exit status. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/cli/json.h"
+#include "tools/vmm/run.h"
+#include "tools/vmm/vmm.h"
+
+static const struct {
+	const char *name, *text;
+	int status;
+} ends[] = {
+	[VM_POWERED_OFF] = { "powered-off", "powered off", VMM_POWERED_OFF },
+	[VM_REBOOTED] = { "rebooted", "asked for a reset", VMM_REBOOTED },
+	[VM_HALTED] = { "halted", "halted for good", VMM_HALTED },
+	[VM_TRIPLE_FAULT] = { "triple-fault", "made a triple fault",
+			      VMM_TRIPLE_FAULT },
+	[VM_TIMED_OUT] = { "timed-out", "did not end in the time of --timeout",
+			   VMM_TIMED_OUT },
+	[VM_DEBUG_EXIT] = { "debug-exit", "ended by isa-debug-exit", 0 },
+	[VM_STOPPED] = { "stopped", "was stopped", VMM_QUIT },
+	[VM_FAILED] = { "failed", "cannot go on", VMM_ERROR },
+};
+
+static int exit_status(const struct vm_result *r)
+{
+	return r->end == VM_DEBUG_EXIT ? (int)(r->status & 0xff)
+				       : ends[r->end].status;
+}
+
+static void put_stats(json_t *disk, const struct vm_disk_stats *s)
+{
+	json_put_size(disk, "reads", s->reads);
+	json_put_size(disk, "writes", s->writes);
+	json_put_size(disk, "flushes", s->flushes);
+	json_put_size(disk, "clears", s->clears);
+	json_put_size(disk, "read-bytes", s->read_bytes);
+	json_put_size(disk, "written-bytes", s->written_bytes);
+	json_put_size(disk, "errors", s->errors);
+	if (!s->errors)
+		return;
+	json_put_string(disk, "last-error", strerror(-s->last_error));
+	json_put_size(disk, "last-error-sector", s->last_error_sector);
+}
+
+static json_t *disks_json(const struct run *run, struct vm *vm)
+{
+	struct vm_disk_stats stats;
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < run->n_disks; i++) {
+		const struct disk *d = &run->disks[i];
+		json_t *disk = json_object();
+
+		json_put_string(disk, "filename", d->file);
+		json_put_string(disk, "format", d->format);
+		json_put_bool(disk, "overlay", d->overlay);
+		json_put_bool(disk, "readonly", d->how.readonly);
+		if (vm_disk_stats(vm, i, &stats))
+			put_stats(disk, &stats);
+		json_array_append_new(list, disk);
+	}
+	return list;
+}
+
+/* The guest saw I/O errors: that is news even when it ended well. */
+static void print_errors(const struct cli *cli, const struct run *run,
+			 struct vm *vm)
+{
+	struct vm_disk_stats s;
+
+	for (unsigned i = 0; i < run->n_disks; i++)
+		if (vm_disk_stats(vm, i, &s) && s.errors)
+			cli_error(cli, "disk '%s': %llu requests failed, the "
+				  "last at byte %llu: %s", run->disks[i].file,
+				  (unsigned long long)s.errors,
+				  (unsigned long long)s.last_error_sector * 512,
+				  strerror(-s.last_error));
+}
+
+static int print_json(const struct cli *cli, const struct run *run,
+		      struct vm *vm, const struct vm_result *r, const struct err *e)
+{
+	json_t *o = json_object();
+
+	json_put_string(o, "end", ends[r->end].name);
+	json_put_string(o, "how", r->how);
+	json_put_size(o, "status", (uint64_t)exit_status(r));
+	json_put_size(o, "guest-ns", r->run_ns);
+	json_put_size(o, "resets", r->resets);
+	json_put_string(o, "accelerator", run->config.accel->name);
+	json_object_set_new(o, "disks", disks_json(run, vm));
+	if (r->end == VM_FAILED)
+		json_put_string(o, "error", e->text);
+	return json_print_line(cli, o, exit_status(r));
+}
+
+int run_report(const struct cli *cli, const struct run *run, struct vm *vm,
+	       const struct vm_result *r, int rc, const struct err *e)
+{
+	if (rc)
+		cli_error(cli, "%s", e->text);
+	print_errors(cli, run, vm);
+	if (cli->json)
+		return print_json(cli, run, vm, r, e);
+	if (!rc && !cli->quiet && r->end != VM_POWERED_OFF &&
+	    r->end != VM_DEBUG_EXIT && r->end != VM_STOPPED)
+		cli_error(cli, "the guest %s%s%s%s", ends[r->end].text,
+			  *r->how ? " (" : "", r->how, *r->how ? ")" : "");
+	return exit_status(r);
+}
