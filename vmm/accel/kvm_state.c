@@ -86,7 +86,7 @@ static struct cpu_segment from_kvm(const struct kvm_segment *k)
 {
 	return (struct cpu_segment){
 		.base = k->base, .limit = k->limit, .selector = k->selector,
-		.attr = k->type | k->s << 4 | (uint32_t)k->dpl << 5 |
+		.attr = k->type | (uint32_t)k->s << 4 | (uint32_t)k->dpl << 5 |
 			(uint32_t)k->present << 7 | (uint32_t)k->avl << 12 |
 			(uint32_t)k->l << 13 | (uint32_t)k->db << 14 |
 			(uint32_t)k->g << 15 |

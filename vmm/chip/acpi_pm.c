@@ -163,7 +163,7 @@ static void write_byte(struct acpi *pm, int reg, unsigned half, uint8_t value)
 	case STS:
 		if (!half && (value & PM1_TMR))
 			start_half(pm);
-		/* fall through */
+		__attribute__((fallthrough));
 	case GPE_STS:
 		*byte &= (uint8_t)~value;
 		break;
