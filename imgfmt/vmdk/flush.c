@@ -41,6 +41,7 @@ bool vmdk_keeps(const struct vmdk *s, unsigned invariant)
 struct copy {
 	struct vmdk_unit *u;		/* stays: dirty units are not dropped */
 	uint64_t changes;
+	uint64_t second;		/* u->second, which writers set */
 	uint8_t *data;
 };
 
@@ -99,7 +100,9 @@ static int take_copies(struct vmdk *s, struct copy **list, size_t *n)
 		if (array_grow(list, &cap, *n + 1, sizeof(**list)))
 			return -ENOMEM;
 		c = &(*list)[*n];
-		*c = (struct copy){ .u = u, .changes = u->changes };
+		*c = (struct copy){
+			.u = u, .changes = u->changes, .second = u->second,
+		};
 		c->data = malloc(u->len);
 		if (!c->data)
 			return -ENOMEM;
@@ -133,10 +136,10 @@ static int write_copies(const struct vmdk *s, const struct copy *list, size_t n)
 		const struct vmdk_unit *u = list[i].u;
 
 		vmdk_touch(u->x);
-		if (u->second)
+		if (list[i].second)
 			rc = img_write(u->x->file, list[i].data, u->len,
-				       u->second);
-		if (!rc && (vmdk_keeps(s, 5) || !u->second))
+				       list[i].second);
+		if (!rc && (vmdk_keeps(s, 5) || !list[i].second))
 			rc = img_write(u->x->file, list[i].data, u->len,
 				       u->offset);
 	}
