@@ -178,13 +178,17 @@ static void kbd_argument(struct i8042 *k, uint8_t value)
 	uint8_t command = k->kbd_pending;
 
 	k->kbd_pending = 0;
+	if (command == 0xf0 && value > 3) {
+		enqueue(k, KBD_RESEND);
+		return;
+	}
 	enqueue(k, KBD_ACK);
 	if (command != 0xf0)
 		return;		/* LEDs, repeat rate */
-	if (value == 0)
-		enqueue(k, k->scan_set);
-	else if (value <= 3)
+	if (value)
 		k->scan_set = value;
+	else
+		enqueue(k, k->scan_set);
 }
 
 static void kbd_command(struct i8042 *k, uint8_t value)

@@ -125,7 +125,6 @@ static void restart_timeout(struct serial *s)
 		(s->lcr >> 2 & 1u);
 	uint64_t divisor = s->divisor ? s->divisor : 1;
 
-	s->rx_timeout = false;
 	if (s->n_rx && (s->fcr & FCR_ENABLE))
 		vm_timer_arm(&s->timeout, vm_now(s->dev.vm) +
 			     4 * bits * divisor * NS_PER_S / CLOCK_HZ);
@@ -156,6 +155,7 @@ static void receive_byte(struct serial *s, uint8_t byte)
 static void clear_rx(struct serial *s)
 {
 	s->n_rx = 0;
+	s->rx_timeout = false;
 	restart_timeout(s);
 }
 
@@ -245,6 +245,8 @@ static uint8_t read_rbr(struct serial *s)
 		s->head = (s->head + 1) % FIFO_SIZE;
 		s->n_rx--;
 	}
+	/* Only this ends the interrupt, not another byte. */
+	s->rx_timeout = false;
 	restart_timeout(s);
 	return byte;
 }
