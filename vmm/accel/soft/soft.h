@@ -21,10 +21,12 @@
  *	u->dst, u->src	operands 0 and 1 of the row, if registers: for general
  *			ones what REG8() to REG64() take, for others (XMM, MMX,
  *			ST(i), segment, CR, DR) their number
- *	u->mem		one operand is memory: op_load(), op_store() and their
- *			kin below work on it
+ *			SRC_IMM: an immediate
+ *	u->mem		MEM_DST, MEM_SRC: operand 0 or 1 is memory, and op_load(),
+ *			op_store() and their kin below work on it; 0: none is
  *	u->imm		the immediate, sign-extended from 32 bits (ENTER: size |
- *			level << 16; far pointer: offset, u->disp is the selector)
+ *			level << 16; far pointer: offset, u->disp is the selector);
+ *			SETcc, CMOVcc: the condition
  *	u->osize	operand size, u->asize address size: log2 of the bytes
  *	u->rep		0, 2 (F2) or 3 (F3)
  *
@@ -32,8 +34,9 @@
  * no register, flag or memory before the last thing that can fail, or undoes it.
  * Every 32-bit write to a general register clears its upper half: SET_REG32().
  *
- * Frequent integer instructions are a uop_fn (exec.h), which goes on to the next
- * uop by itself.
+ * Frequent ones also have fast forms, uop_fn (exec.h), which go on to the next
+ * uop by themselves; whatever is not plain (a TLB miss, device memory, an operand
+ * across pages) they leave to the op_fn, u->call, which stays the reference.
  *
  * Whether CR0.EM, CR0.TS and CR4.OSFXSR allow an x87, MMX or SSE instruction is
  * part of the block's mode, and lower.c sees to it: an op_fn only runs if they
@@ -73,7 +76,7 @@ typedef const struct uop *uop_fn(struct cpu *cpu, const struct uop *u);
 struct uop {
 	uop_fn *fn;
 	union {
-		op_fn *call;		/* fn is uop_call */
+		op_fn *call;		/* the general form; uop_call runs it */
 		struct block *link;	/* jumps: the block there, or NULL */
 		uint64_t imm64;
 	};
@@ -88,10 +91,14 @@ struct uop {
 	uint32_t asize : 2, osize : 2;	/* log2 of bytes */
 	uint32_t rep : 2;
 	uint32_t lock : 1;
-	uint32_t mem : 1;
-	uint32_t far_imm : 1;	/* a far pointer in the instruction */
+	uint32_t mem : 2;	/* MEM_DST, MEM_SRC: the operand that is memory */
 	uint32_t scale : 2;
 };
+
+#define MEM_DST	1u		/* operand 0 */
+#define MEM_SRC	2u		/* operand 1 */
+
+#define SRC_IMM	0xffu
 
 #define BLOCK_INSNS	32u	/* at most, in a block; u->ix */
 
@@ -163,8 +170,10 @@ enum { EXC_DE, EXC_DB, EXC_NMI, EXC_BP, EXC_OF, EXC_BR, EXC_UD, EXC_NM, EXC_DF,
 				 * a block, with all checks */
 
 /* What may stop the loop; bits of cpu->events. */
-#define EVENT_KICK	0x01u	/* cpu_kick() */
-#define EVENT_SMC	0x02u	/* posted invalidations wait */
+#define EVENT_KICK	0x01u	/* return */
+#define EVENT_IRQ	0x02u	/* an interrupt waits: when IF and shadows allow */
+#define EVENT_NMI	0x04u	/* so does INIT, SMI or NMI */
+#define EVENT_WROTE	0x08u	/* a device wrote to code, or memory was remapped */
 
 struct cpu {
 	/* SLOT() reaches the first 2 KiB, REG*() the first 256 bytes. */
@@ -186,9 +195,15 @@ struct cpu {
 
 	/* Between blocks, and whenever sync() was called. */
 	uint64_t rip;
+	uint64_t icount;	/* instructions executed since the start */
+
 	uint64_t eflags;	/* all but the status flags (and bit 1): DF, IF ... */
-	uint64_t icount;	/* at `budget_start`; see cpu_icount() */
-	int64_t budget_start;
+	uint64_t icount_base;	/* icount is this minus the budget, at block edges */
+	const struct uop *u;	/* whose op_fn runs */
+	const struct uop *edge;	/* the jump that ended the last block: to link */
+	struct block *single;	/* room for a block of device memory */
+	uint8_t left;		/* enum left (exec.h): why the last block ended */
+	bool bus_used;		/* the op_fn asked a device */
 
 	/* Shadows: until the next instruction has ended. */
 	bool block_irq;		/* after STI, MOV SS, POP SS */
@@ -212,7 +227,7 @@ struct cpu {
 	struct vcpu *vcpu;	/* NULL in tests without a machine */
 	struct mmu *mmu;	/* mmu.c's own: its TLBs */
 	struct {
-		uint64_t blocks, built, stale, tlb_misses, kicks;
+		uint64_t built, dropped, tlb_misses;
 	} stats;
 };
 
@@ -284,16 +299,14 @@ static inline enum done raise_gp(struct cpu *cpu, uint32_t error)
 	return raise_error(cpu, EXC_GP, error);
 }
 
-/* Bring cpu->rip to the instruction of `u` (rip_next: behind it), and count what
- * ran before it.  For whoever looks at the CPU's state from inside a block, or
- * asks vm_now(): MMIO, ports, CPUID, RDTSC.
+/* Bring cpu->rip to the instruction of `u`, and cpu->icount to what ran before
+ * it.  For whoever looks at the CPU's state from inside a block, or asks vm_now():
+ * ports, RDTSC.  The rest of the state is always right.
  */
 void sync(struct cpu *cpu, const struct uop *u);
+/* Where the instruction is, and where the next one is; in CS. */
 uint64_t rip_this(const struct cpu *cpu, const struct uop *u);
 uint64_t rip_next(const struct cpu *cpu, const struct uop *u);
-
-/* Instructions executed so far; exact after sync(), and between blocks. */
-uint64_t cpu_icount(const struct cpu *cpu);
 
 /* Anything changed that cpu->mode holds: CR0, CR4.OSFXSR, EFER, CS, SS, DS, ES,
  * CPL, VM, TF, AC, DR7.  The op_fn returns DONE_LEAVE or DONE_JUMP afterwards.
@@ -348,19 +361,26 @@ bool pop(struct cpu *cpu, unsigned osize, uint64_t *v);
 int mmu_init(struct cpu *cpu);
 void mmu_fini(struct cpu *cpu);
 
-/* Translate and check one access that lies in a page; sets accessed and dirty
- * bits.  On success puts the page into cpu->tlb as far as struct tlb_slot allows
- * and gives the guest physical address.  False: #PF (or #GP, #SS if the address
- * is not canonical) was raised with `lin` in fault.cr2.  `seg`: CPU_SS turns #GP
- * into #SS.
+/* Translate and check one access that lies in a page, also when the TLB has it;
+ * sets accessed and dirty bits, calls tlb_fill(), and gives the guest physical
+ * address.  False: #PF was raised, with `lin` in fault.cr2.  `lin` is canonical.
  */
-bool mmu_translate(struct cpu *cpu, uint64_t lin, enum access how, unsigned seg,
+bool mmu_translate(struct cpu *cpu, uint64_t lin, enum access how,
 		   uint64_t *gpa);
 
-/* Where in the block of RAM is it?  False: device memory, or not readable (not
- * writable) as memory.  `how` is read, write or exec.
+/* access.c: the TLB of now may answer accesses of these kinds (TLB_*) to the page
+ * of `lin` without asking; keeps out what is no plain RAM, and code from writing.
+ * TLB_W only if the page is dirty already.
  */
-bool mmu_ram(struct cpu *cpu, uint64_t gpa, enum access how, uint64_t *offset);
+#define TLB_R	1u
+#define TLB_W	2u
+#define TLB_X	4u
+void tlb_fill(struct cpu *cpu, uint64_t lin, uint64_t gpa, unsigned kinds);
+
+/* Where in the block of RAM is it (access.c)?  False: device memory, or not
+ * memory for this kind of access.
+ */
+bool mem_ram(struct cpu *cpu, uint64_t gpa, enum access how, uint64_t *offset);
 
 void mmu_flush_all(struct cpu *cpu);		/* CR0.PG, CR4.PGE ...: globals too */
 void mmu_flush_page(struct cpu *cpu, uint64_t lin);	/* INVLPG */
