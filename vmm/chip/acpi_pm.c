@@ -161,10 +161,9 @@ static void write_byte(struct acpi *pm, int reg, unsigned half, uint8_t value)
 
 	switch (reg) {
 	case STS:
-		if (!half && (value & PM1_TMR))
-			start_half(pm);
-		__attribute__((fallthrough));
 	case GPE_STS:
+		if (reg == STS && !half && (value & PM1_TMR))
+			start_half(pm);
 		*byte &= (uint8_t)~value;
 		break;
 	case EN:
