@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The tiny guests say under QEMU what they say on our machine.
+# time limit: 300 s
+. "$(dirname "$0")/../functions.sh"
+requires gcc qemu-system-x86_64
+[ "$(uname -m)" = x86_64 ] || skip "the guests are for x86"
+"$SRCDIR/tests/guest/tiny/build" .
+
+# Our options in QEMU's words.
+tiny() {
+	local name=$1 where=$2 guest=$4 args=()
+	shift 4
+	cat >want
+	[ "$where" != ours ] || return 0
+	while [ $# != 0 ]; do
+		case $1 in
+		--append) args+=(-append "$2"); shift ;;
+		--initrd) args+=(-initrd "$2"); shift ;;
+		--cpus) args+=(-smp "$2"); shift ;;
+		--test-devices)
+			args+=(-device isa-debug-exit,iobase=0xf4,iosize=4) ;;
+		*) die "$name: no idea what QEMU calls $1" ;;
+		esac
+		shift
+	done
+	# Its status says nothing that the output does not.
+	timeout 60 qemu-system-x86_64 -M pc -nodefaults -accel tcg -m 64 \
+		-display none -no-reboot -serial file:got -kernel "$guest" \
+		"${args[@]}" </dev/null >log 2>&1 || [ $? -lt 124 ] ||
+		die "$name: QEMU did not end: $(cat log got)"
+	diff -u want got || die "$name under QEMU says something else"
+}
+. "$SRCDIR/tests/guest/tiny/list"
