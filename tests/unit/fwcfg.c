@@ -161,6 +161,13 @@ static void test_dma(void)
 	/* Behind the end: zeroes; of what is not there, too. */
 	CHECK_EQ(dma(vm, SELECT | SKIP | 5 << 16, 0xffffffff, 0), 0);
 	CHECK_EQ(next(vm), 0);
+	/* Skipping stops at the end, too. */
+	CHECK_EQ(dma(vm, SELECT | SKIP | 5 << 16, 2, 0), 0);
+	CHECK_EQ(dma(vm, SKIP, 9, 0), 0);
+	memset(p, 0xee, 8);
+	CHECK_EQ(dma(vm, READ, 4, DATA), 0);
+	CHECK(!memcmp(p, "\0\0\0\0\xee", 5));
+	memset(p, 0xee, 8);
 	CHECK_EQ(dma(vm, 0x99 << 16 | SELECT | READ, 8, DATA), 0);
 	CHECK(bytes_are_zero(p, 8));
 	CHECK_EQ(dma(vm, SELECT | 5 << 16, 99, DATA), 0);

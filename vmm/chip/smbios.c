@@ -20,7 +20,7 @@
 #define PRODUCT		"PC (i440FX + PIIX)"
 
 /* Handles: a type's first, and the next. */
-#define HANDLE(type, n)	((unsigned)(type) << 8 | (n))
+#define HANDLE(type, n)	(((unsigned)(type) << 8) + (n))
 
 /* Memory is shown as modules of at most this. */
 #define DIMM_MAX	(16ull << 30)
@@ -228,7 +228,7 @@ static int build(const struct vm *vm, struct tables *t, struct err *e)
 	system_info(t);
 	chassis(t);
 	for (unsigned i = 0; i < topology->sockets; i++)
-		processor(t, topology, i & 0xff);
+		processor(t, topology, i);
 	memory(vm, t);
 	last(t);
 	return t->failed ? fail_rc(e, -ENOMEM, "SMBIOS tables") : 0;
