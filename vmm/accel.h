@@ -51,6 +51,19 @@ struct accel {
 	/* Bytes of RAM changed behind the CPU's back.  Optional: nothing. */
 	void (*mem_wrote)(struct vm *vm, uint64_t offset, uint64_t len);
 
+	/* Which pages are written, by vCPUs or with mem_wrote()?  Begin or end to
+	 * watch; and add the bits of those written since then or since the last
+	 * call to `bitmap`, one a page of the block (mem.h).  Optional.
+	 */
+	int (*log_dirty)(struct vm *vm, bool on);
+	int (*take_dirty)(struct vm *vm, uint64_t *bitmap, size_t words);
+
+	/* Let the guest's clocks that the accelerator keeps stand still, and go
+	 * on; no vCPU runs.  Optional: they follow vm_now().
+	 */
+	void (*pause)(struct vm *vm);
+	void (*resume)(struct vm *vm);
+
 	int (*vcpu_init)(struct vcpu *cpu, struct err *e);
 	void (*vcpu_fini)(struct vcpu *cpu);
 

@@ -219,6 +219,8 @@ static void pause_devices(struct vm *vm)
 				dev->ops->pause(dev);
 		}
 		clock_stop(vm);
+		if (vm->accel->pause)
+			vm->accel->pause(vm);
 		vm->devices_run = false;
 	}
 	pthread_mutex_unlock(&vm->pause_lock);
@@ -231,6 +233,8 @@ static int resume_devices(struct vm *vm, struct err *e)
 
 	pthread_mutex_lock(&vm->pause_lock);
 	if (!vm->devices_run && vm->live) {
+		if (vm->accel->resume)
+			vm->accel->resume(vm);
 		clock_start(vm);
 		for (dev = vm->devices; dev; dev = dev->next) {
 			if (dev->ops->resume)

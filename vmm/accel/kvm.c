@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kvm.c - KVM's virtual machine and its memory slots (Linux,
- * Documentation/virt/kvm/api.rst, 4.2, 4.35, 7.5).
+/* kvm.c - KVM's virtual machine (Linux, Documentation/virt/kvm/api.rst, 4.2, 4.48,
+ * 7.5).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -135,6 +135,9 @@ static void kvm_vm_fini(struct vm *vm)
 	if (k->dev >= 0)
 		close(k->dev);
 	free(k->msr_list);
+	free(k->dirty);
+	free(k->log);
+	pthread_mutex_destroy(&k->maps_lock);
 	free(k);
 	vm->accel_state = NULL;
 }
@@ -148,6 +151,7 @@ static int kvm_vm_init(struct vm *vm, struct err *e)
 		return fail(e, ENOMEM, "out of memory");
 	vm->accel_state = k;
 	k->dev = k->fd = -1;
+	pthread_mutex_init(&k->maps_lock, NULL);
 	rc = kvm_open(&k->dev, e);
 	if (!rc)
 		rc = kvm_create_vm(k->dev, &k->fd, e);
@@ -170,78 +174,17 @@ out:
 	return rc;
 }
 
-/* What KVM shall know of `slot`.  A slot that reads ROM and writes RAM is mapped
- * read-only: its writes leave the guest, and the bus puts them into RAM.
- */
-static struct kvm_map wanted_map(const struct vm *vm,
-				 const struct mem_slot *slot)
-{
-	unsigned access = atomic_load(&slot->access);
-	uint64_t offset = slot->offset;
-	struct kvm_map map = { .gpa = slot->gpa };
-
-	if (!(access & MEM_READ))
-		return (struct kvm_map){ .len = 0 };
-	if (access & MEM_FROM_ROM)
-		offset = slot->rom_offset;
-	if ((access & MEM_FROM_ROM) || !(access & MEM_WRITE))
-		map.flags |= KVM_MEM_READONLY;
-	map.len = slot->len;
-	map.host = (uintptr_t)(vm->mem.base + offset);
-	return map;
-}
-
-static int set_map(const struct kvm_vm *k, unsigned i,
-		   const struct kvm_map *map)
-{
-	struct kvm_userspace_memory_region region = {
-		.slot = i, .flags = map->flags, .guest_phys_addr = map->gpa,
-		.memory_size = map->len, .userspace_addr = map->host,
-	};
-
-	return kvm_ioctl(k->fd, KVM_SET_USER_MEMORY_REGION, &region);
-}
-
-static bool same_map(const struct kvm_map *a, const struct kvm_map *b)
-{
-	return a->gpa == b->gpa && a->len == b->len && a->host == b->host &&
-		a->flags == b->flags;
-}
-
-/* KVM wants a slot whose place or kind changes deleted first.  The machine lock
- * orders the callers.
- */
-static int kvm_mem_changed(struct vm *vm)
-{
-	struct kvm_vm *k = kvm_of(vm);
-	const struct kvm_map none = { .len = 0 };
-
-	for (unsigned i = 0; i < MEM_MAX_SLOTS; i++) {
-		struct kvm_map want = none, *have = &k->maps[i];
-		int rc = 0;
-
-		if (i < vm->mem.n_slots)
-			want = wanted_map(vm, &vm->mem.slots[i]);
-		if (same_map(&want, have))
-			continue;
-		if (have->len)
-			rc = set_map(k, i, &none);
-		*have = none;
-		if (!rc && want.len)
-			rc = set_map(k, i, &want);
-		if (rc)
-			return rc;
-		*have = want;
-	}
-	return 0;
-}
-
 const struct accel accel_kvm = {
 	.name = "kvm",
 	.probe = kvm_probe,
 	.vm_init = kvm_vm_init,
 	.vm_fini = kvm_vm_fini,
 	.mem_changed = kvm_mem_changed,
+	.mem_wrote = kvm_mem_wrote,
+	.log_dirty = kvm_log_dirty,
+	.take_dirty = kvm_take_dirty,
+	.pause = kvm_pause,
+	.resume = kvm_resume,
 	.vcpu_init = kvm_vcpu_init,
 	.vcpu_fini = kvm_vcpu_fini,
 	.vcpu_reset = kvm_vcpu_reset,

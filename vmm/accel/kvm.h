@@ -31,7 +31,14 @@ struct kvm_pin {
 struct kvm_vm {
 	int dev, fd;
 	size_t run_len;			/* of a vCPU's struct kvm_run */
+	pthread_mutex_t maps_lock;	/* innermost; around these: */
 	struct kvm_map maps[MEM_MAX_SLOTS];
+	uint64_t *log;			/* room for KVM's log of any map */
+	_Atomic bool logging;
+	_Atomic uint64_t *dirty;	/* pages of the block; any thread */
+
+	uint64_t paused_tsc;		/* the host's; 0: not paused */
+	struct kvm_clock_data paused_clock;
 	struct kvm_pin pins[KVM_PINS];	/* interrupt lock */
 	_Atomic bool ext_int;		/* the 8259 pair asks */
 	struct cpuid_table supported;
@@ -99,6 +106,16 @@ void kvm_poke(struct kvm_vcpu *k);
 int kvm_get_supported(int dev, struct cpuid_table *out);
 /* Give a new vCPU what the machine's CPU model shows. */
 int kvm_set_cpuid(struct vcpu *cpu, struct err *e);
+
+/* kvm_mem.c */
+int kvm_mem_changed(struct vm *vm);
+void kvm_mem_wrote(struct vm *vm, uint64_t offset, uint64_t len);
+int kvm_log_dirty(struct vm *vm, bool on);
+int kvm_take_dirty(struct vm *vm, uint64_t *bitmap, size_t words);
+
+/* kvm_clock.c */
+void kvm_pause(struct vm *vm);
+void kvm_resume(struct vm *vm);
 
 /* kvm_probe.c */
 void kvm_probe(struct accel_report *report);

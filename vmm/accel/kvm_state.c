@@ -361,6 +361,8 @@ int kvm_vcpu_reset(struct vcpu *cpu)
 	struct cpu_state s;
 	int rc;
 
+	/* The TSC begins anew: a resume must not set it back. */
+	kvm_of(cpu->vm)->paused_tsc = 0;
 	cpu_reset_state(&s);
 	s.gpr[CPU_RDX] = k->signature;
 	if (cpu->index)
