@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* native.c - instructions on the host's own CPU: a trampoline that loads and saves
+ * all registers, and signal handlers that turn a fault into its end.
+ *
+ * The trampoline reaches its data relative to RIP, for no register is free.
+ */
+#include "native.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include "tests/check.h"
+
+#define PAGE		4096u
+#define EXIT_LEN	6u	/* jmp *disp32(%rip) */
+
+/* One for the process, as its signal handlers are. */
+struct native_ctx {
+	struct native_state s;
+	uint64_t entry, host_rsp;
+	uint32_t host_mxcsr;
+	bool running;
+	struct native_end end;
+	uint8_t *code;		/* the pages, then one with the exit's address */
+	unsigned offset, len;	/* what was put there last */
+	void *stack;
+	struct sigaction old[5];
+	stack_t old_stack;
+};
+
+struct native_ctx native_ctx __attribute__((visibility("hidden")));
+void native_enter(void) __attribute__((visibility("hidden")));
+extern const char native_exit[] __attribute__((visibility("hidden")));
+extern const char native_leave[] __attribute__((visibility("hidden")));
+
+#define GPR(n)	"native_ctx+" #n "*8(%rip)"
+#define RFLAGS	"native_ctx+128(%rip)"
+#define FXSAVE	"native_ctx+144(%rip)"
+#define ENTRY	"native_ctx+656(%rip)"
+#define RSP	"native_ctx+664(%rip)"
+#define MXCSR	"native_ctx+672(%rip)"
+#define EACH(X) X(rax, 0) X(rcx, 1) X(rdx, 2) X(rbx, 3) X(rbp, 5) X(rsi, 6) \
+	X(rdi, 7) X(r8, 8) X(r9, 9) X(r10, 10) X(r11, 11) X(r12, 12) \
+	X(r13, 13) X(r14, 14) X(r15, 15)
+#define LOAD(reg, n)	"mov " GPR(n) ", %" #reg "\n"
+#define SAVE(reg, n)	"mov %" #reg ", " GPR(n) "\n"
+
+_Static_assert(offsetof(struct native_ctx, s.rflags) == 128, "RFLAGS");
+_Static_assert(offsetof(struct native_ctx, s.fxsave) == 144, "FXSAVE");
+_Static_assert(offsetof(struct native_ctx, entry) == 656, "ENTRY");
+_Static_assert(offsetof(struct native_ctx, host_rsp) == 664, "RSP");
+_Static_assert(offsetof(struct native_ctx, host_mxcsr) == 672, "MXCSR");
+
+__asm__(".pushsection .text\n"
+	".hidden native_enter\n"
+	".hidden native_exit\n"
+	".hidden native_leave\n"
+	"native_enter:\n"
+	"push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n"
+	"push %r15\n"
+	"stmxcsr " MXCSR "\n"
+	"mov %rsp, " RSP "\n"
+	"fxrstor64 " FXSAVE "\n"
+	"push " RFLAGS "\n"
+	EACH(LOAD)
+	"popfq\n"
+	"mov " GPR(4) ", %rsp\n"
+	"jmp *" ENTRY "\n"
+	"native_exit:\n"
+	"mov %rsp, " GPR(4) "\n"
+	"mov " RSP ", %rsp\n"
+	"pushfq\n"
+	"pop " RFLAGS "\n"
+	"push $0x202\n"
+	"popfq\n"
+	EACH(SAVE)
+	"fxsave64 " FXSAVE "\n"
+	"native_leave:\n"
+	"fninit\n"
+	"ldmxcsr " MXCSR "\n"
+	"pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n"
+	"ret\n"
+	".popsection\n");
+
+static const int signals[] = { SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE };
+
+static const uint8_t greg_of[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX,
+	REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11,
+	REG_R12, REG_R13, REG_R14, REG_R15 };
+
+/* A fault of the instructions: keep the state, and go on at native_leave. */
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	greg_t *r = uc->uc_mcontext.gregs;
+	struct native_ctx *c = &native_ctx;
+
+	(void)info;
+	if (!c->running) {
+		signal(sig, SIG_DFL);
+		return;
+	}
+	for (unsigned i = 0; i < 16; i++)
+		c->s.gpr[i] = (uint64_t)r[greg_of[i]];
+	c->s.rflags = (uint64_t)r[REG_EFL];
+	if (uc->uc_mcontext.fpregs)
+		memcpy(c->s.fxsave, uc->uc_mcontext.fpregs, 416);
+	c->end.fault = true;
+	c->end.vector = (int)r[REG_TRAPNO];
+	c->end.rip = (uint64_t)r[REG_RIP];
+	/* The kernel leaves the last ones' there: only some have them. */
+	if (c->end.vector == 8 || (c->end.vector >= 10 && c->end.vector <= 14)
+	    || c->end.vector == 17)
+		c->end.error = (uint64_t)r[REG_ERR];
+	if (c->end.vector == 14)
+		c->end.cr2 = (uint64_t)r[REG_CR2];
+	if (c->end.vector == 3)
+		c->end.rip--;
+	r[REG_RIP] = (greg_t)(uintptr_t)native_leave;
+	r[REG_RSP] = (greg_t)c->host_rsp;
+	r[REG_EFL] = 0x202;
+}
+
+static void *map_at(uint64_t address, size_t size, int prot)
+{
+	void *p = mmap((void *)(uintptr_t)address, size, prot,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE |
+		       MAP_NORESERVE, -1, 0);
+
+	CHECK(p == (void *)(uintptr_t)address);
+	return p;
+}
+
+uint8_t *native_map(uint64_t address, size_t size)
+{
+	uint8_t *p = map_at(address - PAGE, size + 2 * PAGE, PROT_NONE);
+
+	CHECK(!mprotect(p + PAGE, size, PROT_READ | PROT_WRITE));
+	return p + PAGE;
+}
+
+void native_open(void)
+{
+	struct native_ctx *c = &native_ctx;
+	struct sigaction sa = { .sa_sigaction = on_signal,
+				.sa_flags = SA_SIGINFO | SA_ONSTACK };
+	stack_t stack = { .ss_size = 1 << 16 };
+	uint64_t target = (uint64_t)(uintptr_t)native_exit;
+
+	c->code = map_at(NATIVE_CODE, NATIVE_CODE_LEN + PAGE,
+			 PROT_READ | PROT_WRITE | PROT_EXEC);
+	memset(c->code, 0xcc, NATIVE_CODE_LEN + PAGE);
+	memcpy(c->code + NATIVE_CODE_LEN, &target, sizeof(target));
+	c->stack = malloc(stack.ss_size);
+	CHECK(c->stack);
+	stack.ss_sp = c->stack;
+	CHECK(!sigaltstack(&stack, &c->old_stack));
+	for (unsigned i = 0; i < 5; i++)
+		CHECK(!sigaction(signals[i], &sa, &c->old[i]));
+}
+
+void native_close(void)
+{
+	struct native_ctx *c = &native_ctx;
+
+	for (unsigned i = 0; i < 5; i++)
+		CHECK(!sigaction(signals[i], &c->old[i], NULL));
+	c->old_stack.ss_flags &= SS_DISABLE;
+	CHECK(!sigaltstack(&c->old_stack, NULL));
+	free(c->stack);
+	CHECK(!munmap(c->code, NATIVE_CODE_LEN + PAGE));
+}
+
+int native_put(unsigned offset, const void *bytes, size_t len)
+{
+	struct native_ctx *c = &native_ctx;
+	uint8_t *at = c->code + offset;
+	uint32_t disp;
+
+	if (offset > NATIVE_CODE_LEN ||
+	    len > NATIVE_CODE_LEN - EXIT_LEN - offset)
+		return -1;
+	memset(c->code + c->offset, 0xcc, c->len);
+	memcpy(at, bytes, len);
+	at[len] = 0xff;
+	at[len + 1] = 0x25;
+	disp = (uint32_t)(NATIVE_CODE_LEN - (offset + len + EXIT_LEN));
+	memcpy(at + len + 2, &disp, 4);
+	c->offset = offset;
+	c->len = (unsigned)len + EXIT_LEN;
+	return 0;
+}
+
+void native_init(struct native_state *s)
+{
+	memset(s, 0, sizeof(*s));
+	memcpy(s->fxsave, &(uint16_t){ 0x37f }, 2);
+	memcpy(s->fxsave + 24, &(uint32_t){ 0x1f80 }, 4);
+}
+
+void native_run(struct native_state *s, struct native_end *end)
+{
+	struct native_ctx *c = &native_ctx;
+
+	c->s = *s;
+	c->s.rflags = (s->rflags & NATIVE_FLAGS) | 0x202;
+	c->entry = NATIVE_CODE + c->offset;
+	c->end = (struct native_end){
+		.rip = c->entry + c->len - EXIT_LEN };
+	c->running = true;
+	__asm__ volatile("" ::: "memory");
+	native_enter();
+	__asm__ volatile("" ::: "memory");
+	c->running = false;
+	*s = c->s;
+	*end = c->end;
+}
