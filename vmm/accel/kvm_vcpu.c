@@ -111,7 +111,10 @@ int kvm_vcpu_init(struct vcpu *cpu, struct err *e)
 	return rc;
 }
 
-/* String instructions come as `count` accesses at once. */
+/* String instructions come as `count` accesses at once.  Nothing is coalesced: a
+ * UART's data register must raise its interrupt now, and a guest that halts in
+ * the kernel would not come out to have its last character printed.
+ */
 static void do_pio(struct vm *vm, struct kvm_run *run)
 {
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
