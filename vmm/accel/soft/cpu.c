@@ -86,6 +86,8 @@ int cpu_init(struct cpu *cpu, struct soft *soft)
 
 	memset(cpu, 0, sizeof(*cpu));
 	cpu->soft = soft;
+	cpu->phys_bits = 46;
+	cpu->has_gb_pages = true;
 	cpu->single = calloc(1, sizeof(struct block) +
 				BLOCK_UOPS * sizeof(struct uop));
 	if (!cpu->single)

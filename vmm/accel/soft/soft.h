@@ -223,9 +223,13 @@ struct cpu {
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
 	uint64_t tsc_offset, tsc_aux, pat;
 
+	/* What CPUID says of paging. */
+	uint8_t phys_bits;
+	bool has_gb_pages;
+
 	struct soft *soft;
 	struct vcpu *vcpu;	/* NULL in tests without a machine */
-	struct mmu *mmu;	/* mmu.c's own: its TLBs */
+	struct mmu *mmu;	/* mmu.h: the TLBs */
 	struct {
 		uint64_t built, dropped, tlb_misses;
 	} stats;
