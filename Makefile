@@ -96,6 +96,7 @@ SHARED := $(B)/libimgfmt.so.$(VERSION)
 PROGRAM_BIN := $(PROGRAMS:%=$(B)/%)
 TEST_BIN := $(patsubst %.c,$(B)/%,$(TEST_SRC))
 FUZZ_BIN := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
+BENCH_BIN := $(B)/tests/bench/virtio
 
 all: $(PROGRAM_BIN) $(LIBIMGFMT)
 tests: $(TEST_BIN) $(FUZZ_BIN)
@@ -145,7 +146,7 @@ WRAP := malloc calloc realloc reallocarray posix_memalign strdup strndup \
 	fdatasync lseek64
 WRAP_LDFLAGS := $(WRAP:%=-Wl,--wrap=%)
 
-$(TEST_BIN): $(B)/%: $(B)/obj/%.o $(call obj,$(TESTLIB_SRC)) $(LIBRARIES)
+$(TEST_BIN) $(BENCH_BIN): $(B)/%: $(B)/obj/%.o $(call obj,$(TESTLIB_SRC)) $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $(WRAP_LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -269,6 +270,8 @@ fuzz: deps
 bench: deps
 	$(SUBMAKE) MODE=release all
 	VIMG=$(CURDIR)/build/release/vimg tests/bench/run
+	$(SUBMAKE) MODE=release build/release/tests/bench/virtio
+	build/release/tests/bench/virtio
 
 check-iotests: deps
 	$(SUBMAKE) MODE=$(MODE) all

@@ -16,6 +16,9 @@
 #include "imgfmt/base/thread.h"
 #include "vmm/virtio/puller.h"
 
+/* Requests that are taken from one queue before others get their turn. */
+#define BURST 16u
+
 static void ring(const struct pullers *p)
 {
 	uint64_t one = 1;
@@ -24,27 +27,51 @@ static void ring(const struct pullers *p)
 		;
 }
 
-static bool pull_one(struct puller *me)
+/* Wake one sleeper; a bell that rings already does. */
+static void wake(struct pullers *p)
+{
+	if (!atomic_exchange(&p->rung, true))
+		ring(p);
+}
+
+/* Serve the request in me->chain, and what comes behind it in its queue as long
+ * as it is our turn.
+ */
+static void work(struct puller *me, bool more)
 {
 	struct pullers *p = me->pool;
-	struct virtio *v = p->v;
-	struct vq_chain *c = &me->chain;
-	unsigned i, n = v->n_queues;
-	uint32_t written;
+	unsigned i;
+
+	for (i = 1;; i++) {
+		uint32_t written;
+
+		if (more)
+			wake(p);
+		written = p->serve(p->v, me, &me->chain);
+		if (i == BURST) {
+			virtio_push(p->v, &me->chain, written);
+			return;
+		}
+		if (virtio_swap(p->v, &me->chain, written, &p->sleepers,
+				&more) <= 0)
+			return;
+	}
+}
+
+static bool pull_some(struct puller *me)
+{
+	struct pullers *p = me->pool;
+	unsigned i, n = p->v->n_queues;
+	bool more;
 
 	for (i = 0; i < n; i++) {
 		unsigned queue = (me->next + i) % n;
 
-		if (virtio_pop(v, queue, c) <= 0)
+		if (virtio_take(p->v, queue, &me->chain, &p->sleepers,
+				&more) <= 0)
 			continue;
 		me->next = queue + 1;
-		/* Somebody else may do what else there is. */
-		if (!atomic_load(&p->sleepers))
-			virtio_disarm(v, queue);
-		else if (virtio_arm(v, queue))
-			ring(p);
-		written = p->serve(v, me, c);
-		virtio_push(v, c, written);
+		work(me, more);
 		return true;
 	}
 	return false;
@@ -63,6 +90,8 @@ static void sleep_until_rung(struct pullers *p)
 		while (read(p->v->doorbell, &n, sizeof(n)) < 0 &&
 		       errno == EINTR)
 			;
+		/* From here on the bell rings anew; we look behind this. */
+		atomic_store(&p->rung, false);
 	}
 	atomic_fetch_sub(&p->sleepers, 1);
 }
@@ -73,7 +102,7 @@ static void *pull(void *arg)
 	struct pullers *p = me->pool;
 
 	while (!atomic_load(&p->stop)) {
-		if (!pull_one(me))
+		if (!pull_some(me))
 			sleep_until_rung(p);
 	}
 	/* Reading the bell has silenced it for the others. */

@@ -2,8 +2,8 @@
 /* puller.h - threads that pull requests out of a device's queues and serve them
  * with blocking calls: the parallelism of a disk is its number of pullers.
  *
- * They take one request at a time, in turn from each queue, and sleep on the
- * device's doorbell when there is none.  A reset or a pause of the device waits
+ * They take one request at a time, a few from each queue in turn, and sleep on
+ * the device's doorbell when there is none.  A reset or a pause of the device waits
  * for what they have taken (virtio.h), and they get nothing more meanwhile.
  */
 #ifndef VIRTIO_PULLER_H
@@ -34,6 +34,7 @@ struct pullers {
 	unsigned n;
 	struct puller *all;
 	_Atomic unsigned sleepers;
+	_Atomic bool rung;		/* by a puller, and nobody woke yet */
 	_Atomic bool stop;
 };
 

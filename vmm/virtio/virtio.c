@@ -68,30 +68,81 @@ void virtio_break(struct virtio *v)
 
 /* Running queues. */
 
-int virtio_pop(struct virtio *v, unsigned i, struct vq_chain *c)
+/* The queue's lock is held for these three. */
+
+static int pop(struct virtio *v, struct vq *q, struct vq_chain *c)
 {
-	struct vq *q = &v->queues[i];
 	int rc = 0;
 
-	pthread_mutex_lock(&q->lock);
 	if (!atomic_load(&v->broken))
 		rc = vq_pop(q, c);
 	/* With the lock, so that a reset does not come in between. */
 	if (rc < 0)
 		virtio_break(v);
-	pthread_mutex_unlock(&q->lock);
+	return rc;
+}
+
+static void push(struct virtio *v, struct vq_chain *c, uint32_t written)
+{
+	struct vq *q = c->q;
+
+	vq_push(q, c, written);
+	if (vq_need_interrupt(q))
+		interrupt(v, VIRTIO_ISR_QUEUE, atomic_load(&q->vector));
+}
+
+static int take(struct virtio *v, struct vq *q, struct vq_chain *c,
+		const _Atomic unsigned *sleepers, bool *more)
+{
+	int rc = pop(v, q, c);
+
+	*more = false;
+	if (rc > 0 && atomic_load(sleepers))
+		*more = vq_arm(q);
+	else if (rc > 0)
+		vq_disarm(q);
+	return rc;
+}
+
+int virtio_pop(struct virtio *v, unsigned i, struct vq_chain *c)
+{
+	int rc;
+
+	pthread_mutex_lock(&v->queues[i].lock);
+	rc = pop(v, &v->queues[i], c);
+	pthread_mutex_unlock(&v->queues[i].lock);
 	return rc;
 }
 
 void virtio_push(struct virtio *v, struct vq_chain *c, uint32_t written)
 {
+	pthread_mutex_lock(&c->q->lock);
+	push(v, c, written);
+	pthread_mutex_unlock(&c->q->lock);
+}
+
+int virtio_take(struct virtio *v, unsigned i, struct vq_chain *c,
+		const _Atomic unsigned *sleepers, bool *more)
+{
+	int rc;
+
+	pthread_mutex_lock(&v->queues[i].lock);
+	rc = take(v, &v->queues[i], c, sleepers, more);
+	pthread_mutex_unlock(&v->queues[i].lock);
+	return rc;
+}
+
+int virtio_swap(struct virtio *v, struct vq_chain *c, uint32_t written,
+		const _Atomic unsigned *sleepers, bool *more)
+{
 	struct vq *q = c->q;
+	int rc;
 
 	pthread_mutex_lock(&q->lock);
-	vq_push(q, c, written);
-	if (vq_need_interrupt(q))
-		interrupt(v, VIRTIO_ISR_QUEUE, atomic_load(&q->vector));
+	push(v, c, written);
+	rc = take(v, q, c, sleepers, more);
 	pthread_mutex_unlock(&q->lock);
+	return rc;
 }
 
 void virtio_unpop(struct virtio *v, struct vq_chain *c)
