@@ -48,6 +48,12 @@
 #include <stdatomic.h>
 #include <string.h>
 
+/* Libc has functions of these names, and whoever calls those in a program with
+ * this library must not arrive here.
+ */
+#define raise cpu_raise
+#define sync cpu_sync
+
 #include "decode.h"
 #include "vmm/cpu.h"
 
