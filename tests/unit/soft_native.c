@@ -12,8 +12,15 @@
 #define RETURN	0x666000u	/* not mapped: where the function returns to */
 
 /* The functions: no calls, no jump tables, no SSE. */
+#define NO_SANITIZER no_sanitize_address, no_sanitize_undefined, \
+	no_sanitize_thread
+#ifdef __clang__
 #define FN __attribute__((noinline, target("no-sse"), \
+	no_sanitize("address", "undefined", "thread")))
+#else
+#define FN __attribute__((noinline, target("no-sse"), NO_SANITIZER, \
 	optimize("no-tree-vectorize", "no-jump-tables", "no-stack-protector")))
+#endif
 
 FN static uint64_t sum(uint8_t *data, uint64_t n)
 {
@@ -99,7 +106,7 @@ FN static uint64_t sieve(uint8_t *data, uint64_t n)
 }
 
 static void run(uint64_t (*fn)(uint8_t *data, uint64_t n), uint64_t len,
-		const char *name)
+		const char *name, bool general)
 {
 	uint64_t code = (uint64_t)(uintptr_t)fn & ~0xfffull;
 	static uint8_t want[SIZE] __attribute__((aligned(16)));
@@ -110,6 +117,7 @@ static void run(uint64_t (*fn)(uint8_t *data, uint64_t n), uint64_t len,
 	uint64_t r;
 
 	CHECK_EQ(soft_test_new(&t, 2 * SIZE + 0x4000), 0);
+	soft_test_general(t, general);
 	mem = soft_test_memory(t);
 	memcpy(mem, (void *)code, 0x2000);
 	for (unsigned i = 0; i < SIZE; i++)
@@ -140,11 +148,13 @@ static void run(uint64_t (*fn)(uint8_t *data, uint64_t n), uint64_t len,
 
 int main(void)
 {
-	run(sum, SIZE, "sum");
-	run(sort, 65536, "sort");
-	run(divide, SIZE, "divide");
-	run(bits, SIZE, "bits");
-	run(wide, SIZE, "wide");
-	run(sieve, 200000, "sieve");
+	for (int general = 0; general < 2; general++) {
+		run(sum, SIZE, "sum", general);
+		run(sort, 65536, "sort", general);
+		run(divide, SIZE, "divide", general);
+		run(bits, SIZE, "bits", general);
+		run(wide, SIZE, "wide", general);
+		run(sieve, 200000, "sieve", general);
+	}
 	return 0;
 }

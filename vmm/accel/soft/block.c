@@ -59,10 +59,8 @@ static void drop_all(struct soft *soft)
 	memset(bs->hash, 0, sizeof(bs->hash));
 	memset(bs->pages, 0, bs->n_pages * sizeof(bs->pages[0]));
 	bs->used = 0;
-	for (unsigned i = 0; i < soft->n_cpus; i++) {
-		soft->cpus[i]->edge = NULL;
+	for (unsigned i = 0; i < soft->n_cpus; i++)
 		soft->cpus[i]->stats.dropped++;
-	}
 }
 
 static void *arena_take(struct blocks *bs, size_t len)
@@ -117,9 +115,6 @@ static void make_stale(struct soft *soft, struct block *b)
 	b->stale = true;
 	for (unsigned i = 0; i < b->n_uops; i++)
 		b->uops[i].fn = uop_stale;
-	for (unsigned i = 0; i < soft->n_cpus; i++)
-		if (soft->cpus[i]->block == b)
-			soft->cpus[i]->edge = NULL;
 }
 
 /* Is any byte of [from, to) of the page the block's? */
@@ -165,16 +160,12 @@ void blocks_wrote(struct soft *soft, uint64_t offset, uint64_t len)
 
 /* Linking. */
 
-void block_link(struct cpu *cpu, struct block *source, struct uop *from,
-		struct block *b)
+void block_link(struct soft *soft, struct uop *from, struct block *b)
 {
-	struct blocks *bs = cpu->soft->blocks;
+	struct blocks *bs = soft->blocks;
 	struct link *l;
 
-	/* Only what the same translation has brought both of. */
-	if (source->stale || source->key >> 12 != b->key >> 12 ||
-	    source->mode != cpu->mode || b->mode != cpu->mode ||
-	    bs->used + sizeof(*l) > ARENA_SIZE)
+	if (bs->used + sizeof(*l) > ARENA_SIZE)
 		return;
 	l = arena_take(bs, sizeof(*l));
 	*l = (struct link){ .from = from, .next = b->incoming };

@@ -65,9 +65,10 @@ void blocks_fini(struct soft *soft);
  */
 struct block *block_get(struct cpu *cpu, unsigned limit);
 
-/* Let the jump `from` of block `source` go to `b` directly. */
-void block_link(struct cpu *cpu, struct block *source, struct uop *from,
-		struct block *b);
+/* Let the jump `from` go to `b` directly, until that is stale.  Its block begins
+ * in the same linear page and mode, and is not stale.
+ */
+void block_link(struct soft *soft, struct uop *from, struct block *b);
 
 /* Bytes of RAM were written: what was decoded from there is stale. */
 void blocks_wrote(struct soft *soft, uint64_t offset, uint64_t len);

@@ -51,7 +51,6 @@ enum done op_raise(struct cpu *cpu, const struct uop *u)
 static const struct uop *leave(struct cpu *cpu, enum left why)
 {
 	cpu->left = (uint8_t)why;
-	cpu->edge = NULL;
 	return NULL;
 }
 
@@ -92,6 +91,13 @@ const struct uop *uop_stale(struct cpu *cpu, const struct uop *u)
 	return leave(cpu, LEFT_EDGE);
 }
 
+const struct uop *uop_end(struct cpu *cpu, const struct uop *u)
+{
+	cpu->rip = rip_next(cpu, u);
+	cpu->icount = cpu->icount_base - (uint64_t)cpu->budget;
+	return leave(cpu, LEFT_EDGE);
+}
+
 const struct uop *uop_edge(struct cpu *cpu, const struct uop *u)
 {
 	return edge_take(cpu, u);
@@ -121,25 +127,47 @@ const struct uop *uop_second_page(struct cpu *cpu, const struct uop *u)
 
 const struct uop *edge_leave(struct cpu *cpu, const struct uop *u)
 {
+	(void)u;
 	cpu->rip = cpu->block_rip;
 	cpu->icount = cpu->icount_base - (uint64_t)cpu->budget;
-	cpu->left = LEFT_EDGE;
-	cpu->edge = u;
-	return NULL;
+	return leave(cpu, LEFT_EDGE);
 }
 
-const struct uop *edge_find(struct cpu *cpu, const struct uop *u)
+/* The block at block_rip, if both the TLB and the cache know it. */
+static inline struct block *find_block(struct cpu *cpu)
 {
 	uint64_t lin = code_lin(cpu), key;
 	const struct tlb_slot *s = tlb_slot(cpu, lin);
 	struct block *b;
 
 	if (unlikely(s->exec != (lin & ~PAGE_MASK)))
-		HAND_OVER(edge_leave, cpu, u);
+		return NULL;
 	key = lin + s->addend - (uintptr_t)cpu->soft->ram;
 	b = cpu->soft->blocks->hash[block_hash(key, cpu->mode)];
 	if (unlikely(!b || b->key != key || b->mode != cpu->mode))
+		return NULL;
+	return b;
+}
+
+const struct uop *edge_indirect(struct cpu *cpu, const struct uop *u)
+{
+	struct block *b = find_block(cpu);
+
+	if (unlikely(!b))
 		HAND_OVER(edge_leave, cpu, u);
+	return block_enter(cpu, b, u);
+}
+
+const struct uop *edge_find(struct cpu *cpu, const struct uop *u)
+{
+	uint64_t to = cpu->block_rip, from = to - (uint64_t)(int64_t)u->disp;
+	struct block *b = find_block(cpu);
+
+	if (unlikely(!b))
+		HAND_OVER(edge_leave, cpu, u);
+	/* In one page one translation brought both. */
+	if (((to ^ from) & cpu->ea_mask) <= PAGE_MASK && !cpu->block->stale)
+		block_link(cpu->soft, (struct uop *)u, b);
 	return block_enter(cpu, b, u);
 }
 
@@ -152,22 +180,13 @@ void cpu_kick(struct cpu *cpu, uint32_t events)
 /* Run the block at cpu->rip and those that follow without the loop's help. */
 static bool run_blocks(struct cpu *cpu, unsigned limit)
 {
-	struct block *source = cpu->block;
-	struct uop *edge = (struct uop *)cpu->edge;
 	struct block *b = block_get(cpu, limit);
 	const struct uop *u;
 
-	cpu->edge = NULL;
+	if (b && !limit && (int64_t)b->n_insns > cpu->budget)
+		b = block_get(cpu, (unsigned)cpu->budget);
 	if (!b)
 		return false;
-	if (!limit && (int64_t)b->n_insns > cpu->budget) {
-		b = block_get(cpu, (unsigned)cpu->budget);
-		edge = NULL;
-		if (!b)
-			return false;
-	}
-	if (edge && b->kept)
-		block_link(cpu, source, edge, b);
 	cpu->block_rip = cpu->rip;
 	cpu->block = b;
 	cpu->budget -= b->n_insns;
@@ -192,6 +211,9 @@ static bool handle_fault(struct cpu *cpu, enum stop *why)
 	return true;
 }
 
+/* Blocks follow each other without the loop for so many instructions at most. */
+#define SLICE 50000
+
 /* Something to stop for, now that the mode allows it. */
 static bool pending(struct cpu *cpu)
 {
@@ -208,12 +230,11 @@ enum stop cpu_run(struct cpu *cpu, int64_t insns)
 
 	cpu->budget = insns;
 	cpu->icount_base = cpu->icount + (uint64_t)insns;
-	cpu->edge = NULL;
-	cpu->block = NULL;
 	for (;;) {
 		bool shadow = cpu->block_irq;
 
-		atomic_store(&cpu->floor, 0);
+		atomic_store(&cpu->floor,
+			     cpu->budget > SLICE ? cpu->budget - SLICE : 0);
 		if (pending(cpu)) {
 			why = STOP_KICK;
 			break;

@@ -4,8 +4,8 @@
  * A uop_fn returns the uop to run next, NULL to leave the block; exec.c's loop
  * calls that one.  Optimised builds do not wait for the loop: the uop_fn calls
  * the next one itself, in tail position, so that each has an indirect branch of
- * its own.  Nothing depends on it; a call that is not turned into a jump costs
- * some stack until the budget ends.
+ * its own, and the compiler makes a jump of the call.  Nothing depends on that:
+ * where it does not, the stack grows until the slice ends (exec.c).
  */
 #ifndef SOFT_EXEC_H
 #define SOFT_EXEC_H
@@ -14,31 +14,22 @@
 #include "block.h"
 #include "flags.h"
 
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
 #if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && \
-	!defined(__SANITIZE_THREAD__)
-#if defined(__clang__)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-	__has_feature(undefined_behavior_sanitizer)
-#define GO(cpu, u) return (u)
-#else
-#define GO(cpu, u) __attribute__((musttail)) return (u)->fn((cpu), (u))
-#endif
-#else
+	!defined(__SANITIZE_THREAD__) && !__has_feature(address_sanitizer) && \
+	!__has_feature(thread_sanitizer)
 #define GO(cpu, u) return (u)->fn((cpu), (u))
-#endif
 #else
-#define GO(cpu, u) return (u)
+#define GO(cpu, u) return ((void)(cpu), (u))
 #endif
 
 /* On behind this one. */
 #define NEXT(cpu, u) GO(cpu, (u) + 1)
 
 /* The same for a uop_fn that is called by name, in place of the running one. */
-#if defined(__clang__)
-#define HAND_OVER(fn, cpu, u) __attribute__((musttail)) return fn((cpu), (u))
-#else
 #define HAND_OVER(fn, cpu, u) return fn((cpu), (u))
-#endif
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -56,16 +47,21 @@ uop_fn uop_call;
 uop_fn uop_stale;
 /* The end of a block, without a jump: go on at block_rip + disp. */
 uop_fn uop_edge;
+/* The same where offsets are not linear: look at CS again. */
+uop_fn uop_end;
 /* A block of two pages: is the second one still where it was? */
 uop_fn uop_second_page;
 /* #UD and other faults that are known at decode time: vector in u->dst. */
 op_fn op_raise;
 
-/* A jump to block_rip (in CS) that has no link: find the block there. */
+/* A jump to block_rip: find the block there; edge_find links it to the jump, if
+ * that may be (block.h).
+ */
 uop_fn edge_find;
+uop_fn edge_indirect;
 
-/* Leave to the loop, with block_rip as the place to go on; nothing of the block
- * there was run or counted.
+/* Leave to the loop, which goes on at block_rip; nothing of the block there was
+ * run or counted.
  */
 const struct uop *edge_leave(struct cpu *cpu, const struct uop *u);
 

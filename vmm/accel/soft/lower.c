@@ -184,8 +184,81 @@ static enum done op_far_rip(struct cpu *cpu, const struct uop *u)
 	return DONE;
 }
 
+/* Does an address need no more than flat_lin()?  In 64-bit mode the base of FS or
+ * GS takes a free place in it.
+ */
+static bool address_is_fast(const struct cpu *cpu, const struct insn *in,
+			    struct uop *u)
+{
+	if (cpu_code(cpu) != CODE_64)
+		return u->asize == 2 && in->seg < CPU_FS && in->seg != CPU_CS;
+	if (u->asize != 3)
+		return false;
+	if (in->seg < CPU_FS || in->op == OP_LEA)
+		return true;
+	if (u->base == SLOT_ZERO) {
+		u->base = SLOT_SEG(in->seg);
+	} else if (u->index == SLOT_ZERO) {
+		u->index = SLOT_SEG(in->seg);
+		u->scale = 0;
+	} else {
+		return false;
+	}
+	u->seg = CPU_DS;
+	return true;
+}
+
+/* May fast forms stand for the general ones? */
+static bool fast_allowed(const struct cpu *cpu, const struct insn *in,
+			 struct uop *u)
+{
+	bool wide = cpu_code(cpu) == CODE_64;
+	bool own_size = u->osize == (wide ? 3 : 2);
+
+	if (!is_flat(cpu) || cpu->mode & (MODE_AC | MODE_STEP) ||
+	    cpu->soft->no_fast_forms)
+		return false;
+	if (in->mem && !address_is_fast(cpu, in, u))
+		return false;
+	switch (in->op) {
+	case OP_PUSH: case OP_POP: case OP_CALL: case OP_CALL_IND: case OP_RET:
+		return own_size && (wide || cpu->mode & MODE_STACK32);
+	case OP_JMP: case OP_JMP_IND: case OP_JCC:
+		return own_size;
+	default:
+		return true;
+	}
+}
+
+static bool is_direct(enum op op)
+{
+	return op == OP_JMP || op == OP_JCC || op == OP_CALL;
+}
+
+/* Find the fast form.  A direct jump keeps its target in disp, one with a general
+ * form (CALL) in that of the uop behind it.
+ */
+static void lower_fast(struct cpu *cpu, struct uop *u, const struct insn *in,
+		       bool live)
+{
+	int64_t target = (int64_t)u->next + u->imm;
+	uop_fn *fn;
+
+	if (fast_mov_imm64(in, u) || !fast_allowed(cpu, in, u) ||
+	    (is_direct(in->op) && target != (int32_t)target))
+		return;
+	fn = fast_pick(in, u, live);
+	if (!fn)
+		return;
+	u->fn = fn;
+	if (in->op == OP_JMP || in->op == OP_JCC) {
+		u->link = NULL;
+		u->disp = (int32_t)target;
+	}
+}
+
 static struct uop *lower_insn(struct cpu *cpu, struct uop *u,
-			      const struct insn *in)
+			      const struct insn *in, bool live)
 {
 	unsigned vector = fpu_exception(cpu->mode, in);
 
@@ -203,33 +276,89 @@ static struct uop *lower_insn(struct cpu *cpu, struct uop *u,
 	else if (!u->call)
 		make_raise(u, EXC_UD);
 	else
-		fast_pick(in, u);
+		lower_fast(cpu, u, in, live);
 	return u + 1;
+}
+
+/* Neither faults nor looks at all flags: what no exception or observer can see
+ * between two instructions need not be there.
+ */
+static bool is_silent(const struct insn *in)
+{
+	if (in->mem && in->op != OP_LEA)
+		return false;
+	switch (in->op) {
+	case OP_MOV: case OP_LEA: case OP_ADD: case OP_SUB: case OP_ADC:
+	case OP_SBB: case OP_AND: case OP_OR: case OP_XOR: case OP_CMP:
+	case OP_TEST: case OP_INC: case OP_DEC: case OP_NEG: case OP_NOT:
+	case OP_SHL: case OP_SHR: case OP_SAR: case OP_ROL: case OP_ROR:
+	case OP_IMUL: case OP_MOVZX: case OP_MOVSX: case OP_MOVSXD:
+	case OP_CMOVCC: case OP_SETCC: case OP_BSWAP: case OP_CBW: case OP_CWD:
+	case OP_NOP: case OP_BT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Bit i: somebody may see a flag that instruction i sets. */
+static uint32_t live_flags(const struct insn *insns, unsigned n)
+{
+	unsigned live = F_ALL;
+	uint32_t mask = 0;
+
+	for (unsigned i = n; i-- > 0;) {
+		if (insn_writes(&insns[i]) & live)
+			mask |= 1u << i;
+		live = (live & ~insn_kills(&insns[i])) | insn_reads(&insns[i]);
+		if (!is_silent(&insns[i]))
+			live = F_ALL;
+	}
+	return mask;
+}
+
+/* CMP or TEST, and a Jcc in its fast form. */
+static void fuse(const struct insn *in, struct uop *cmp, const struct uop *jcc)
+{
+	uop_fn *fn;
+
+	if (cmp->fn == uop_call || jcc->fn == uop_call || in[1].op != OP_JCC)
+		return;
+	fn = fast_fuse(in, cmp, in[1].opcode & 15);
+	if (fn)
+		cmp->fn = fn;
 }
 
 void lower_block(struct cpu *cpu, struct block *b, const struct insn *insns,
 		 unsigned n, enum decode bad)
 {
-	struct uop *u = b->uops;
+	uint32_t live = live_flags(insns, n);
+	struct uop *u = b->uops, *last = u;
 	unsigned pos = 0, count = n;
 
 	memset(u, 0, BLOCK_UOPS * sizeof(*u));
 	if (b->page2 != NO_PAGE)
 		(u++)->fn = uop_second_page;
 	for (unsigned i = 0; i < n; i++) {
+		struct uop *before = u;
+
 		pos += insns[i].len;
-		/* A prefix of the address: its first uop may move it on. */
-		u->next = u[1].next = pos & 0x1ff;
-		u->ix = u[1].ix = i & 31;
-		u = lower_insn(cpu, u, &insns[i]);
+		u->next = pos & 0x1ffu;
+		u->ix = i & 31u;
+		u = lower_insn(cpu, u, &insns[i], live >> i & 1);
+		if (i)
+			fuse(&insns[i - 1], last, before);
+		last = u - 1;
 	}
-	*u = (struct uop){ .next = pos & 0x1ff, .ix = n & 31 };
+	*u = (struct uop){ .next = pos & 0x1ffu, .ix = n & 31u };
 	if (bad == DECODE_UD || bad == DECODE_GP) {
 		make_raise(u, bad == DECODE_UD ? EXC_UD : EXC_GP);
 		count++;
 	} else {
 		u->disp = (int32_t)pos;
-		u->fn = is_flat(cpu) ? uop_edge : uop_stale;
+		u->fn = is_flat(cpu) ? uop_edge : uop_end;
+		if (n && insns[n - 1].op == OP_CALL)
+			u->disp += (int32_t)insns[n - 1].imm;
 	}
 	u++;
 	b->n_insns = (uint16_t)count;

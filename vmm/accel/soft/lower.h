@@ -15,8 +15,13 @@ op_fn *atomic_pick(const struct insn *insn);
 op_fn *branch_pick(const struct insn *insn);
 op_fn *string_pick(const struct insn *insn);	/* string.c */
 
-/* The fast form, if there is one: sets u->fn (int_fast.c). */
-bool fast_pick(const struct insn *insn, struct uop *u);
+/* Fast forms (int_fast.c): of one instruction whose flags are live or dead; of a
+ * CMP or TEST together with the Jcc behind it; NULL: there is none.
+ */
+uop_fn *fast_pick(const struct insn *insn, const struct uop *u, bool live);
+uop_fn *fast_fuse(const struct insn *insn, const struct uop *u, unsigned cc);
+/* MOV r64, imm has only this one: sets u->fn, in every mode. */
+bool fast_mov_imm64(const struct insn *insn, struct uop *u);
 
 /* MMX registers and no XMM ones. */
 bool insn_is_mmx(const struct insn *insn);

@@ -206,7 +206,6 @@ struct cpu {
 	uint64_t eflags;	/* all but the status flags (and bit 1): DF, IF ... */
 	uint64_t icount_base;	/* icount is this minus the budget, at block edges */
 	const struct uop *u;	/* whose op_fn runs */
-	const struct uop *edge;	/* the jump that ended the last block: to link */
 	struct block *single;	/* room for a block of device memory */
 	uint8_t left;		/* enum left (exec.h): why the last block ended */
 	bool bus_used;		/* the op_fn asked a device */
@@ -248,6 +247,7 @@ struct soft {
 	uint64_t ram_size;	/* bytes, whole pages */
 	struct op_index index;
 	struct blocks *blocks;
+	bool no_fast_forms;	/* tests: general forms alone */
 	struct soft_test *test;	/* tests: its memory map instead of paging */
 	struct cpu **cpus;
 	unsigned n_cpus;
@@ -280,8 +280,9 @@ static inline enum code_size cpu_code(const struct cpu *cpu)
 /* Read or write `1 << size_log2` bytes of a general register. */
 static inline uint64_t reg_get(struct cpu *cpu, unsigned off, unsigned osize)
 {
-	uint64_t v = REG_AT(cpu, off, uint64_t __attribute__((aligned(1))));
+	uint64_t v;
 
+	memcpy(&v, (uint8_t *)cpu + off, sizeof(v));
 	return osize == 3 ? v : v & ((1ull << (8u << osize)) - 1);
 }
 

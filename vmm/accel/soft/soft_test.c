@@ -93,6 +93,12 @@ void soft_test_wrote(struct soft_test *t, uint64_t offset, uint64_t len)
 		blocks_wrote(&t->soft, offset, len);
 }
 
+void soft_test_general(struct soft_test *t, bool general_only)
+{
+	t->soft.no_fast_forms = general_only;
+	blocks_wrote(&t->soft, 0, t->soft.ram_size);
+}
+
 static const struct piece *find_piece(const struct soft_test *t, uint64_t lin)
 {
 	for (unsigned i = 0; i < t->n_pieces; i++)

@@ -48,6 +48,9 @@ int soft_test_map(struct soft_test *t, uint64_t lin, uint64_t offset,
 /* The test itself changed bytes of the memory in which code may lie. */
 void soft_test_wrote(struct soft_test *t, uint64_t offset, uint64_t len);
 
+/* Without the fast forms of int_fast.c, which must give the same. */
+void soft_test_general(struct soft_test *t, bool general_only);
+
 /* 64-bit, CPL 3 (selectors 0x33 and 0x2b), all else as a Linux process sees it. */
 void soft_test_state64(struct cpu_state *s);
 /* The same for 32-bit protected mode, flat segments. */
