@@ -8,8 +8,11 @@
 #include "vmm/chardev.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What is written without waiting once poll() says so: a pipe takes this much
@@ -28,6 +31,14 @@ static bool ready(int fd, short events, int timeout_ms)
 /* For files that can always be read: not so fast that nothing else runs. */
 #define READ_LATER_NS 1000000u
 
+/* A socket that poll() calls writable may take less than a piece. */
+static ssize_t put_piece(const struct chardev *c, const uint8_t *buf, size_t n)
+{
+	return c->out_is_socket ?
+		send(c->out.fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL) :
+		write(c->out.fd, buf, n);
+}
+
 /* How much of buf[0 .. len) the host takes now. */
 static size_t put(struct chardev *c, const uint8_t *buf, size_t len)
 {
@@ -35,7 +46,7 @@ static size_t put(struct chardev *c, const uint8_t *buf, size_t len)
 
 	while (done < len && !c->out_ended && ready(c->out.fd, POLLOUT, 0)) {
 		size_t n = len - done < c->piece ? len - done : c->piece;
-		ssize_t rc = write(c->out.fd, buf + done, n);
+		ssize_t rc = put_piece(c, buf + done, n);
 
 		if (rc > 0)
 			done += (size_t)rc;
@@ -95,23 +106,40 @@ static void read_later(void *arg)
 	in_ready(arg, 0);
 }
 
-void chardev_init(struct chardev *c, struct vm *vm,
-		  const struct vm_chardev *host, void (*input)(void *arg),
-		  void (*room)(void *arg), void *arg)
+static bool is_socket(int fd)
 {
+	struct stat st;
+
+	return fd >= 0 && !fstat(fd, &st) && S_ISSOCK(st.st_mode);
+}
+
+int chardev_init(struct chardev *c, struct vm *vm,
+		 const struct vm_chardev *host, void (*input)(void *arg),
+		 void (*room)(void *arg), void *arg)
+{
+	int out = host->out;
+
+	/* epoll knows a descriptor once; a socket is often both ends. */
+	if (out >= 0 && out == host->in) {
+		out = fcntl(out, F_DUPFD_CLOEXEC, 3);
+		if (out < 0)
+			return -errno;
+	}
 	memset(c, 0, sizeof(*c));
 	c->vm = vm;
 	pthread_mutex_init(&c->lock, NULL);
 	vm_timer_init(&c->read_later, vm, read_later, c);
 	c->in = (struct loop_fd){ .fd = host->in, .ready = in_ready, .arg = c };
-	c->out = (struct loop_fd){ .fd = host->out, .ready = out_ready,
-				   .arg = c };
+	c->out = (struct loop_fd){ .fd = out, .ready = out_ready, .arg = c };
+	c->own_out = out != host->out;
+	c->out_is_socket = is_socket(out);
 	c->input = input;
 	c->room = room;
 	c->arg = arg;
 	c->in_ended = host->in < 0;
-	c->out_ended = host->out < 0;
-	c->piece = isatty(host->out) ? PIECE_TERMINAL : PIECE;
+	c->out_ended = out < 0;
+	c->piece = isatty(out) ? PIECE_TERMINAL : PIECE;
+	return 0;
 }
 
 size_t chardev_write(struct chardev *c, const void *buf, size_t len)
@@ -202,5 +230,7 @@ void chardev_fini(struct chardev *c)
 	loop_forget(c->vm, &c->in);
 	loop_forget(c->vm, &c->out);
 	vm_timer_cancel(&c->read_later);
+	if (c->own_out)
+		close(c->out.fd);
 	pthread_mutex_destroy(&c->lock);
 }

@@ -32,14 +32,16 @@ struct chardev {
 	bool in_ended;			/* end of file, or an error */
 	bool out_ended;			/* nobody reads: output is thrown away */
 	bool was_full;
+	bool out_is_socket, own_out;
 	size_t piece;			/* bytes for one write() */
 	size_t head, len;		/* the buffer is a ring */
 	uint8_t buffer[CHARDEV_BUFFER];
 };
 
-void chardev_init(struct chardev *c, struct vm *vm,
-		  const struct vm_chardev *host, void (*input)(void *arg),
-		  void (*room)(void *arg), void *arg);
+/* 0, or -errno if the host has no descriptor left. */
+int chardev_init(struct chardev *c, struct vm *vm,
+		 const struct vm_chardev *host, void (*input)(void *arg),
+		 void (*room)(void *arg), void *arg);
 
 /* Write up to `len` bytes; returns how many were taken.  Fewer: wait for
  * room().

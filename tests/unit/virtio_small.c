@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,7 +30,7 @@ static uint8_t *host(uint64_t gpa)
 	return p;
 }
 
-static int send(unsigned queue, uint64_t gpa, uint32_t len, bool in)
+static int send_buf(unsigned queue, uint64_t gpa, uint32_t len, bool in)
 {
 	struct vbuf buf = { gpa, len, in };
 	int head = vring_add(&drv, queue, &buf, 1);
@@ -67,22 +68,22 @@ static void rng(void)
 	open_dev();
 	resume();
 	vdev_start(&drv, 0, 1, 8);
-	head = send(0, VRING_DATA, 100, true);
+	head = send_buf(0, VRING_DATA, 100, true);
 	CHECK_EQ(vring_poll(&drv, 0, &len), head);
 	CHECK_EQ(len, 100);
 	memcpy(first, host(VRING_DATA), 100);
 	CHECK(!bytes_are_zero(first, 50) && !bytes_are_zero(first + 50, 50));
 	CHECK_EQ(host(VRING_DATA)[100], 0);
 	/* Other bytes each time; a huge request gets some, one to read none. */
-	head = send(0, VRING_DATA, 32 << 20, true);
+	head = send_buf(0, VRING_DATA, 32 << 20, true);
 	CHECK_EQ(vring_poll(&drv, 0, &len), head);
 	CHECK_EQ(len, 4096);
 	CHECK(memcmp(first, host(VRING_DATA), 100));
-	head = send(0, VRING_DATA, 100, false);
+	head = send_buf(0, VRING_DATA, 100, false);
 	CHECK_EQ(vring_poll(&drv, 0, &len), head);
 	CHECK_EQ(len, 0);
 	for (i = 0; i < 10000; i++) {
-		head = send(0, VRING_DATA, 16, true);
+		head = send_buf(0, VRING_DATA, 16, true);
 		CHECK_EQ(vring_poll(&drv, 0, &len), head);
 	}
 	vm_free(vm);
@@ -93,7 +94,7 @@ static void rng(void)
 	open_dev();
 	resume();
 	vdev_start(&drv, 0, 1, 8);
-	send(0, VRING_DATA, 100, true);
+	send_buf(0, VRING_DATA, 100, true);
 	CHECK(!memcmp(first, host(VRING_DATA), 100));
 	vm_free(vm);
 }
@@ -146,13 +147,13 @@ static void console(void)
 	CHECK_OK(vm_add_console(vm, VM_BUS_MMIO, &ends, &e));
 	open_dev();
 	CHECK_EQ(thread_start(&thread, "run", run_vm, vm), 0);
-	while (vdev_features(&drv) && !fakevm_of(vm)->n_resets)
+	while (!fakevm_of(vm)->n_resets)
 		usleep(1000);
 	usleep(10000);
 	vdev_start(&drv, 0, 2, 8);
 
 	memcpy(host(VRING_DATA), "hello\n", 6);
-	head = send(1, VRING_DATA, 6, false);
+	head = send_buf(1, VRING_DATA, 6, false);
 	read_all(out[0], buf, 6);
 	CHECK(!memcmp(buf, "hello\n", 6));
 	CHECK_EQ(vring_wait(&drv, 1, &len), head);
@@ -160,7 +161,7 @@ static void console(void)
 	/* More than the pipe and the buffer take: all of it, in order. */
 	for (i = 0; i < many; i++)
 		host(VRING_DATA)[i] = pattern(i);
-	head = send(1, VRING_DATA, many, false);
+	head = send_buf(1, VRING_DATA, many, false);
 	usleep(20000);
 	CHECK_EQ(vring_poll(&drv, 1, &len), -1);
 	read_all(out[0], buf, many);
@@ -171,14 +172,14 @@ static void console(void)
 	/* Input: before there is a request, and after. */
 	CHECK_EQ(write(in[1], "typed", 5), 5);
 	usleep(10000);
-	head = send(0, VRING_DATA, 3, true);
+	head = send_buf(0, VRING_DATA, 3, true);
 	CHECK_EQ(vring_wait(&drv, 0, &len), head);
 	CHECK_EQ(len, 3);
 	CHECK(!memcmp(host(VRING_DATA), "typ", 3));
-	head = send(0, VRING_DATA, 100, true);
+	head = send_buf(0, VRING_DATA, 100, true);
 	CHECK_EQ(vring_wait(&drv, 0, &len), head);
 	CHECK_EQ(len, 2);
-	head = send(0, VRING_DATA, 100, true);
+	head = send_buf(0, VRING_DATA, 100, true);
 	usleep(10000);
 	CHECK_EQ(vring_poll(&drv, 0, &len), -1);
 	CHECK_EQ(write(in[1], "!", 1), 1);
@@ -187,11 +188,11 @@ static void console(void)
 
 	/* A reset while output waits for the host, then the device as new. */
 	memset(host(VRING_DATA), 'x', many);
-	send(1, VRING_DATA, many, false);
+	send_buf(1, VRING_DATA, many, false);
 	vdev_reset(&drv);
 	vdev_start(&drv, 0, 2, 8);
 	memcpy(host(VRING_DATA), "END", 3);
-	send(1, VRING_DATA, 3, false);
+	send_buf(1, VRING_DATA, 3, false);
 	for (i = 0; i < 3;) {
 		read_all(out[0], buf, 1);
 		i = buf[0] == (uint8_t)"END"[i] ? i + 1 : 0;
@@ -201,16 +202,59 @@ static void console(void)
 	read_all(out[0], buf, 1);
 	CHECK_EQ(buf[0], 'E');
 	close(in[1]);
-	send(0, VRING_DATA, 100, true);
+	send_buf(0, VRING_DATA, 100, true);
 	/* Nobody reads any more: output goes nowhere, and nothing waits. */
 	close(out[0]);
-	head = send(1, VRING_DATA, many, false);
+	head = send_buf(1, VRING_DATA, many, false);
 	vring_wait(&drv, 1, &len);
 	vm_stop(vm);
 	pthread_join(thread, NULL);
 	vm_free(vm);
 	close(in[0]);
 	close(out[1]);
+	free(buf);
+}
+
+/* One socket for both directions, and more output than it takes at once. */
+static void console_socket(void)
+{
+	struct vm_config config;
+	struct vm_chardev ends;
+	const uint32_t many = 2000000;
+	uint8_t *buf = malloc(many);
+	pthread_t thread;
+	struct err e;
+	int s[2], head;
+	uint32_t len, i;
+
+	CHECK(buf && !socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	ends = (struct vm_chardev){ s[0], s[0] };
+	fakevm_config(&config, MEMORY, 1);
+	config.virtual_clock = false;
+	CHECK_OK(vm_new_bare(&config, NULL, 0, &vm, &e));
+	CHECK_OK(vm_add_console(vm, VM_BUS_MMIO, &ends, &e));
+	open_dev();
+	CHECK_EQ(thread_start(&thread, "run", run_vm, vm), 0);
+	while (!fakevm_of(vm)->n_resets)
+		usleep(1000);
+	usleep(10000);
+	vdev_start(&drv, 0, 2, 8);
+	for (i = 0; i < many; i++)
+		host(VRING_DATA)[i] = pattern(i);
+	send_buf(0, VRING_DATA + (4 << 20), 100, true);
+	head = send_buf(1, VRING_DATA, many, false);
+	CHECK_EQ(write(s[1], "in", 2), 2);
+	CHECK(vring_wait(&drv, 0, &len) >= 0);
+	CHECK_EQ(len, 2);
+	read_all(s[1], buf, many);
+	for (i = 0; i < many; i++)
+		CHECK_EQ(buf[i], pattern(i));
+	CHECK_EQ(vring_wait(&drv, 1, &len), head);
+	vm_stop(vm);
+	pthread_join(thread, NULL);
+	vm_free(vm);
+	close(s[0]);
+	close(s[1]);
 	free(buf);
 }
 
@@ -255,14 +299,14 @@ static void balloon(void)
 	put_le32(host(VRING_DATA) + 4 * 34, 0xa0);
 	put_le32(host(VRING_DATA) + 4 * 35, 0x2000 + 50);
 	before = resident();
-	head = send(0, VRING_DATA, 4 * 36, false);
+	head = send_buf(0, VRING_DATA, 4 * 36, false);
 	CHECK_EQ(vring_poll(&drv, 0, &len), head);
 	CHECK_EQ(before - resident(), 34 * PAGE);
 	for (i = 0; i < 64; i++)
 		CHECK_EQ(host(0x2000000 + i * PAGE)[5],
 			 i < 32 || i == 40 || i == 50 ? 0 : 0x77);
 	vdev_config_write(&drv, 4, 4, 34);
-	head = send(1, VRING_DATA, 4 * 36, false);
+	head = send_buf(1, VRING_DATA, 4 * 36, false);
 	CHECK_EQ(vring_poll(&drv, 1, &len), head);
 
 	/* Statistics: the buffer stays with the device until somebody asks. */
@@ -271,7 +315,7 @@ static void balloon(void)
 	put_le16(host(VRING_DATA + 10), 999);	/* unknown */
 	put_le16(host(VRING_DATA + 20), VM_BALLOON_TOTAL);
 	put_le64(host(VRING_DATA + 22), 67890);
-	head = send(2, VRING_DATA, 30, false);
+	head = send_buf(2, VRING_DATA, 30, false);
 	CHECK_EQ(vring_poll(&drv, 2, &len), -1);
 	CHECK_EQ(vm_balloon_info(vm, &info), 0);
 	CHECK_EQ(vring_poll(&drv, 2, &len), head);
@@ -285,7 +329,7 @@ static void balloon(void)
 	/* Reports of free pages; parts of pages stay. */
 	memset(host(0x3000000), 0x55, 16 * PAGE);
 	before = resident();
-	head = send(3, 0x3000000 + 100, 4 * PAGE, true);
+	head = send_buf(3, 0x3000000 + 100, 4 * PAGE, true);
 	CHECK_EQ(vring_poll(&drv, 3, &len), head);
 	CHECK_EQ(before - resident(), 3 * PAGE);
 	CHECK_EQ(host(0x3000000)[PAGE - 1], 0x55);
@@ -296,7 +340,7 @@ static void balloon(void)
 	CHECK_EQ(vdev_config(&drv, 4, 4), 0);
 	/* Without statistics, the queue of reports is the third. */
 	vdev_start(&drv, 1u << 5, 3, 16);
-	head = send(2, 0x3000000 + 8 * PAGE, PAGE, true);
+	head = send_buf(2, 0x3000000 + 8 * PAGE, PAGE, true);
 	CHECK_EQ(vring_poll(&drv, 2, &len), head);
 	CHECK_EQ(host(0x3000000)[8 * PAGE], 0);
 	vm_free(vm);
@@ -307,6 +351,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	rng();
 	console();
+	console_socket();
 	balloon();
 	return 0;
 }

@@ -451,13 +451,18 @@ int vm_add_serial(struct vm *vm, const struct vm_chardev *host, struct err *e)
 {
 	unsigned n = vm->n_serials;
 	struct serial *s;
+	int rc;
 
 	if (n == MAX_SERIALS)
 		return fail(e, ENOSPC, "a PC has %u serial ports", MAX_SERIALS);
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return fail_rc(e, -ENOMEM, "COM%u", n + 1);
-	chardev_init(&s->host, vm, host, take_input, room, s);
+	rc = chardev_init(&s->host, vm, host, take_input, room, s);
+	if (rc) {
+		free(s);
+		return fail_rc(e, rc, "COM%u", n + 1);
+	}
 	device_add(vm, &s->dev, &serial_ops);
 	bus_add(vm, &s->region, &s->dev, &serial_region_ops, BUS_PIO,
 		com[n].port, 8);

@@ -126,6 +126,8 @@ static void fini(struct virtio *v)
 {
 	struct console *con = (struct console *)v;
 
+	if (!con->host.vm)
+		return;		/* it was never opened */
 	chardev_finish(&con->host, FINISH_MS);
 	chardev_fini(&con->host);
 }
@@ -155,8 +157,9 @@ int vm_add_console(struct vm *vm, enum vm_bus bus,
 		return rc;
 	}
 	service_init(&con->service, &con->v, serve);
-	chardev_init(&con->host, vm, host, host_input, host_room, con);
-	rc = virtio_attach(&con->v, bus, e);
+	rc = chardev_init(&con->host, vm, host, host_input, host_room, con);
+	rc = rc ? fail_rc(e, rc, "virtio-console") :
+		virtio_attach(&con->v, bus, e);
 	if (rc)
 		virtio_free(&con->v);
 	return rc;
