@@ -65,7 +65,7 @@ static int add_chardev(struct cli *cli, struct run *run, struct vm *vm,
 	if (chardevs_add(&run->chardevs, text, &dev, &e))
 		return cli_bad(cli, "--%s: %s", console ? "console" : "serial",
 			       e.text);
-	rc = console ? fail(&e, ENOTSUP, "virtio-console is not there yet") :
+	rc = console ? vm_add_console(vm, VM_BUS_PCI, &dev->machine, &e) :
 		       vm_add_serial(vm, &dev->machine, &e);
 	if (!rc)
 		return CLI_DONE;
@@ -87,8 +87,8 @@ static int add_devices(struct cli *cli, struct run *run, struct vm *vm)
 		rc = add_disks(cli, run, vm);
 	if (rc != CLI_DONE)
 		return rc;
-	if (((run->rng || run->balloon) &&
-	     fail(&e, ENOTSUP, "--rng and --balloon are not there yet")) ||
+	if ((run->rng && vm_add_rng(vm, VM_BUS_PCI, &e)) ||
+	    (run->balloon && vm_add_balloon(vm, VM_BUS_PCI, &e)) ||
 	    chardevs_start(&run->chardevs, vm, &e)) {
 		cli_error(cli, "%s", e.text);
 		return VMM_ERROR;
