@@ -99,6 +99,8 @@ static int print_json(const struct cli *cli, const struct run *run,
 int run_report(const struct cli *cli, const struct run *run, struct vm *vm,
 	       const struct vm_result *r, int rc, const struct err *e)
 {
+	bool with_how = r->end == VM_REBOOTED && *r->how;
+
 	if (rc)
 		cli_error(cli, "%s", e->text);
 	print_errors(cli, run, vm);
@@ -107,6 +109,7 @@ int run_report(const struct cli *cli, const struct run *run, struct vm *vm,
 	if (!rc && !cli->quiet && r->end != VM_POWERED_OFF &&
 	    r->end != VM_DEBUG_EXIT && r->end != VM_STOPPED)
 		cli_error(cli, "the guest %s%s%s%s", ends[r->end].text,
-			  *r->how ? " (" : "", r->how, *r->how ? ")" : "");
+			  with_how ? " (" : "", with_how ? r->how : "",
+			  with_how ? ")" : "");
 	return exit_status(r);
 }

@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vmm's usage: the manual and the completion know what it has, and what is wrong
+# on its command line is said in words that help.
+. "$(dirname "$0")/../functions.sh"
+VMM=$BUILDDIR/vmm
+[ -x "$VMM" ] || skip "vmm is not built"
+. "$SRCDIR/tools/vmm/vmm.bash"
+compopt() { :; }
+
+sed 's/\\f[BRI]//g; s/\\-/-/g' "$SRCDIR/tools/vmm/vmm.1" >manual
+for command in $(_vmm_commands "$VMM"); do
+	for option in $(_vmm_options "$VMM" "$command" | sort -u); do
+		grep -qE -- "(^|[^a-z-])$option([^a-z-]|\$)" manual ||
+			die "the manual has no $option of $command"
+	done
+done
+COMP_WORDS=("$VMM" run --ser) COMP_CWORD=2
+_vmm
+[ "${COMPREPLY[*]}" = --serial ] || die "completion: ${COMPREPLY[*]}"
+
+# refuses STATUS PATTERN ARGUMENT...
+refuses() {
+	local status=$1 pattern=$2
+	shift 2
+	expect_exit "$status" "$VMM" "$@"
+	grep -q -- "$pattern" errors || die "$*: $(cat errors)"
+}
+run=(run --kernel none --accel kvm)
+refuses 2 'Command not found: jump' jump
+refuses 2 '--kernel FILE is missing' run
+refuses 2 '--disk FILE' run disk.img
+refuses 2 'unrecognized option' run --kernl x
+refuses 2 "must be auto, kvm or soft" run --accel hvf
+refuses 2 "x86-64-v3" run --cpu z80
+refuses 2 'memory size' run --memory 1k
+refuses 2 'whole pages' run --memory 1048577
+refuses 2 'must be 1 to 255' run --cpus 0
+refuses 2 'must be 1 to 255' run --cpus -1
+refuses 2 'are not 4 CPUs' run --cpus 4,sockets=3
+refuses 2 "no option 'dies'" run --cpus 4,dies=2
+refuses 2 '--timeout' run --timeout -5
+refuses 2 '--timeout' run --timeout nan
+refuses 2 "no option 'file'" run --disk x,file=y
+refuses 2 'on or off' run --disk x,readonly=perhaps
+refuses 2 'at most 20' run --disk x,serial=123456789012345678901
+refuses 2 'virtio-pci' run --disk x,bus=ide
+refuses 2 'exclude each other' run --disk x,readonly,overlay
+refuses 2 'human or json' run --output xml
+refuses 12 "no accelerator 'soft'\|cannot open" "${run[@]/kvm/soft}"
+for status in 12; do
+	"$VMM" accel --output json | grep -q '"quality": "absent"' && break
+	refuses 12 "cannot open 'none'" "${run[@]}"
+	echo junk >none
+	refuses 12 "neither a Linux kernel" "${run[@]}" --serial null
+	refuses 2 'stdio, file:PATH, unix:PATH or null' "${run[@]}" --serial tcp
+	refuses 2 'only once' "${run[@]}" --serial stdio --serial stdio
+	refuses 2 'is not a socket' "${run[@]}" --serial unix:none
+	refuses 12 "Could not open 'no'" "${run[@]}" --disk no --serial null
+done
+"$VMM" run --help | grep -q 'Exit status: 0 powered off'
