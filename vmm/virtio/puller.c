@@ -5,6 +5,10 @@
  * a puller counts itself among the sleepers and arms each queue; whoever takes a
  * request looks at the count, with the queue's lock held, and arms the queue
  * again if there are any.  So the next request rings the bell, or is seen.
+ *
+ * The bell remembers neither how often it was rung nor for which queue.  So who
+ * is woken by it looks at all queues before serving a request, and rings for the
+ * next sleeper if there is more.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -58,6 +62,16 @@ static void work(struct puller *me, bool more)
 	}
 }
 
+static bool arm_all(struct pullers *p)
+{
+	bool more = false;
+	unsigned i;
+
+	for (i = 0; i < p->v->n_queues; i++)
+		more = virtio_arm(p->v, i) || more;
+	return more;
+}
+
 static bool pull_some(struct puller *me)
 {
 	struct pullers *p = me->pool;
@@ -71,27 +85,28 @@ static bool pull_some(struct puller *me)
 				&more) <= 0)
 			continue;
 		me->next = queue + 1;
+		if (me->woken && atomic_load(&p->sleepers))
+			more = arm_all(p);
+		me->woken = false;
 		work(me, more);
 		return true;
 	}
 	return false;
 }
 
-static void sleep_until_rung(struct pullers *p)
+static void sleep_until_rung(struct puller *me)
 {
-	bool more = false;
-	unsigned i;
+	struct pullers *p = me->pool;
 	uint64_t n;
 
 	atomic_fetch_add(&p->sleepers, 1);
-	for (i = 0; i < p->v->n_queues; i++)
-		more = virtio_arm(p->v, i) || more;
-	if (!more && !atomic_load(&p->stop)) {
+	if (!arm_all(p) && !atomic_load(&p->stop)) {
 		while (read(p->v->doorbell, &n, sizeof(n)) < 0 &&
 		       errno == EINTR)
 			;
 		/* From here on the bell rings anew; we look behind this. */
 		atomic_store(&p->rung, false);
+		me->woken = true;
 	}
 	atomic_fetch_sub(&p->sleepers, 1);
 }
@@ -103,7 +118,7 @@ static void *pull(void *arg)
 
 	while (!atomic_load(&p->stop)) {
 		if (!pull_some(me))
-			sleep_until_rung(p);
+			sleep_until_rung(me);
 	}
 	/* Reading the bell has silenced it for the others. */
 	ring(p);

@@ -20,6 +20,7 @@ struct puller {
 	unsigned index;			/* 0 .. n - 1 */
 	pthread_t thread;
 	unsigned next;			/* the queue to look at first */
+	bool woken;			/* by the bell, and has not looked round */
 	void *scratch;			/* serve()'s; freed at the end */
 	struct vq_chain chain;
 };
