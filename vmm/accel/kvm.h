@@ -93,7 +93,9 @@ int kvm_create_vm(int dev, int *fd, struct err *e);
  * nobody handles it, so that the program's own handlers are left alone.
  */
 int kvm_kick_signal(void);
-/* Let KVM_RUN of this vCPU be interrupted by that signal. */
+/* Let that signal interrupt KVM_RUN of this vCPU, and otherwise be blocked in the
+ * calling thread, which is going to run it.  Other signals stay as they are.
+ */
 int kvm_allow_kick(int vcpu_fd);
 /* Forget such signals that are pending at this thread. */
 void kvm_swallow_kick(void);

@@ -166,7 +166,9 @@ static int make_machine(struct probe *p, struct err *e)
 	if (rc)
 		return rc;
 	p->k = kvm_cpu_of(&p->cpu);
-	rc = set_up_guest(p);
+	rc = kvm_allow_kick(p->k->fd);
+	if (!rc)
+		rc = set_up_guest(p);
 	return rc ? fail_rc(e, rc, "KVM: the state of a CPU") : 0;
 }
 

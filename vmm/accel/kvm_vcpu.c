@@ -32,12 +32,14 @@ int kvm_allow_kick(int vcpu_fd)
 		uint8_t bytes[sizeof(struct kvm_signal_mask) +
 			      KERNEL_SIGSET_LEN];
 	} u = { .mask.len = KERNEL_SIGSET_LEN };
-	/* All but it, and those that the C library keeps for itself. */
-	uint64_t blocked = ~(1ull << (kvm_kick_signal() - 1));
+	sigset_t set;
 
-	for (int s = __SIGRTMIN; s < SIGRTMIN; s++)
-		blocked &= ~(1ull << (s - 1));
-	memcpy(u.mask.sigset, &blocked, KERNEL_SIGSET_LEN);
+	sigemptyset(&set);
+	sigaddset(&set, kvm_kick_signal());
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	pthread_sigmask(SIG_BLOCK, NULL, &set);
+	sigdelset(&set, kvm_kick_signal());
+	memcpy(u.mask.sigset, &set, KERNEL_SIGSET_LEN);
 	return kvm_ioctl(vcpu_fd, KVM_SET_SIGNAL_MASK, &u);
 }
 
@@ -87,7 +89,7 @@ static int set_up_vcpu(struct vcpu *cpu, struct kvm_vcpu *k)
 		k->run = NULL;
 		return -errno;
 	}
-	return kvm_allow_kick(k->fd);
+	return 0;
 }
 
 int kvm_vcpu_init(struct vcpu *cpu, struct err *e)
@@ -272,18 +274,15 @@ static enum vcpu_exit kicked_how(const struct kvm_vcpu *k)
 	return VCPU_DEAD;
 }
 
-/* This thread runs it now: nobody but KVM_RUN may see the signal. */
-static void take_thread(struct kvm_vcpu *k)
+/* This thread runs it now. */
+static int take_thread(struct kvm_vcpu *k)
 {
 	pid_t tid = (pid_t)syscall(SYS_gettid);
-	sigset_t set;
 
 	if (atomic_load(&k->tid) == tid)
-		return;
-	sigemptyset(&set);
-	sigaddset(&set, kvm_kick_signal());
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
+		return 0;
 	atomic_store(&k->tid, tid);
+	return kvm_allow_kick(k->fd);
 }
 
 void kvm_swallow_kick(void)
@@ -332,7 +331,9 @@ int kvm_run_vcpu(struct vcpu *cpu, enum vcpu_exit *why, struct err *e)
 	bool stop = false;
 	int rc;
 
-	take_thread(k);
+	rc = take_thread(k);
+	if (rc)
+		return fail_rc(e, rc, "KVM: signals of CPU %u", cpu->index);
 	rc = set_debug(cpu);
 	if (rc)
 		return fail_rc(e, rc, "KVM: debugging CPU %u", cpu->index);
