@@ -383,10 +383,13 @@ unsigned insn_opnd_bytes(const struct insn *in, unsigned i)
 	}
 }
 
-/* Without REX, byte registers 4 to 7 are AH, CH, DH and BH. */
+/* Without REX, byte registers 4 to 7 are AH, CH, DH and BH; but PEXTRB and PINSRB
+ * mean whole registers.
+ */
 static unsigned byte_reg(const struct insn *in, uint16_t opnd, unsigned reg)
 {
-	if (OPND_SIZE(opnd) == S_B && !in->rex && reg >= 4 && reg < 8)
+	if (OPND_SIZE(opnd) == S_B && !in->rex && reg >= 4 && reg < 8 &&
+	    !IS_SSE(in->op))
 		return reg + 12;
 	return reg;
 }
