@@ -171,16 +171,17 @@ static void walk_tables(struct vcheck *c)
 }
 
 /* Grains that nothing points to: a write that was broken off, or what another
- * product has left.
+ * product has left.  QEMU leaves one wherever it zeroes a grain, and calls such a
+ * disk clean; so those in the middle count only for whoever wants them back.
  */
 static void count_leaks(struct vcheck *c)
 {
 	const struct vmdk_tables *t = &c->x->t;
 	uint64_t end = img_length(c->x->file), n = c->gaps;
 
-	c->out->leaks += n;
 	if (n && c->out->fix_leaks) {
 		vcheck_punch_gaps(c);
+		c->out->leaks += n;
 		c->out->leaks_fixed += n - min_u64(n, c->gaps);
 	}
 	if (end < c->used_end)

@@ -103,10 +103,11 @@ fallocate -z -o 64M -l 32M hole.raw
 	qemu-img compare -q -f vmdk -F raw bad.vmdk hole.raw ||
 	die "lost: qemu-img"
 
-# Grains in the middle that nothing points to: counted, and given back.
+# Grains in the middle that nothing points to: clean, as QEMU leaves them, and
+# given back to whoever asks.
 damage middle
-expect_exit 3 "$VIMG" check --output=json bad.vmdk
-[ "$(jq .leaks out)" = 4 ] || die "middle: $(cat out)"
+"$VIMG" check --output=json bad.vmdk >out || die "middle: $(cat out)"
+[ "$(jq .leaks out)" = null ] || die "middle: $(cat out)"
 "$VIMG" check --output=json -r leaks bad.vmdk >out || die "middle: repair"
 [ "$(jq '."leaks-fixed"' out)" = 4 ] || die "middle repaired: $(cat out)"
 "$VIMG" check -q bad.vmdk || die "middle: not repaired"
