@@ -14,6 +14,7 @@
 void chardevs_init(struct chardevs *c)
 {
 	*c = (struct chardevs){ .signals = -1, .stop = -1 };
+	pthread_mutex_init(&c->lock, NULL);
 }
 
 /* The machine's end and ours, and room for what nobody has read yet. */
@@ -149,6 +150,7 @@ void chardevs_fini(struct chardevs *c)
 		free(dev->path);
 		free(dev->output);
 	}
+	pthread_mutex_destroy(&c->lock);
 	close_fd(&c->signals);
 	close_fd(&c->stop);
 	c->n = 0;

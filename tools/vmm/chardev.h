@@ -38,6 +38,7 @@ struct chardevs {
 	struct chardev devs[CHARDEV_MAX];
 	unsigned n;
 	bool has_stdio;
+	pthread_mutex_t lock;	/* around vm */
 	struct vm *vm;		/* stopped by signals and by Ctrl-A X */
 	int signals;		/* signalfd */
 	int stop;		/* eventfd: drain, then end */
@@ -57,6 +58,9 @@ int chardevs_add(struct chardevs *c, const char *text, struct chardev **dev,
  * one ends the process.  Call it before the machine's threads start.
  */
 int chardevs_start(struct chardevs *c, struct vm *vm, struct err *e);
+
+/* The machine is about to go: no signal stops it from here on. */
+void chardevs_forget(struct chardevs *c);
 
 /* The machine is gone: deliver what it left, and stop. */
 void chardevs_stop(struct chardevs *c);

@@ -21,6 +21,7 @@ struct disk {
 	struct options options;
 	struct vm_disk how;
 	char format[16];	/* what was opened */
+	struct vm_disk_stats stats;	/* when the machine had ended */
 };
 
 /* Prints errors; CLI_DONE, or the exit status. */

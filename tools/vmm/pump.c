@@ -29,8 +29,17 @@ enum { PORT_OURS, PORT_IN, PORT_OUT, PORT_LISTENER, PORT_POLLS };
 
 static void stop_machine(struct chardevs *c)
 {
+	pthread_mutex_lock(&c->lock);
 	if (c->vm)
 		vm_stop(c->vm);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void chardevs_forget(struct chardevs *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->vm = NULL;
+	pthread_mutex_unlock(&c->lock);
 }
 
 static void read_signal(struct chardevs *c)

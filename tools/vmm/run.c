@@ -125,7 +125,7 @@ static int run_machine(struct cli *cli, struct run *run)
 	struct vm_result result = { .end = VM_FAILED };
 	struct err e = { "" };
 	struct vm *vm = NULL;
-	int rc, status;
+	int rc = 0, status;
 
 	if (vm_new(&run->config, &vm, &e)) {
 		cli_error(cli, "%s", e.text);
@@ -134,13 +134,19 @@ static int run_machine(struct cli *cli, struct run *run)
 	status = add_devices(cli, run, vm);
 	if (status == CLI_DONE) {
 		rc = vm_run(vm, &result, &e);
-		chardevs_stop(&run->chardevs);
 		if (!rc)
 			rc = flush_disks(vm, &result, &e);
-		status = run_report(cli, run, vm, &result, rc, &e);
+		for (unsigned i = 0; i < run->n_disks; i++)
+			vm_disk_stats(vm, i, &run->disks[i].stats);
 	}
-	chardevs_stop(&run->chardevs);
+	/* The last bytes leave the machine when it goes, and the result comes
+	 * after them.
+	 */
+	chardevs_forget(&run->chardevs);
 	vm_free(vm);
+	chardevs_stop(&run->chardevs);
+	if (status == CLI_DONE)
+		status = run_report(cli, run, &result, rc, &e);
 	return status;
 }
 

@@ -28,7 +28,7 @@ struct run {
 int run_parse(struct cli *cli, struct run *run, int argc, char **argv);
 
 /* run_result.c: say how the guest ended; the exit status. */
-int run_report(const struct cli *cli, const struct run *run, struct vm *vm,
+int run_report(const struct cli *cli, const struct run *run,
 	       const struct vm_result *result, int rc, const struct err *e);
 
 #endif

@@ -44,9 +44,8 @@ static void put_stats(json_t *disk, const struct vm_disk_stats *s)
 	json_put_size(disk, "last-error-sector", s->last_error_sector);
 }
 
-static json_t *disks_json(const struct run *run, struct vm *vm)
+static json_t *disks_json(const struct run *run)
 {
-	struct vm_disk_stats stats;
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < run->n_disks; i++) {
@@ -57,30 +56,29 @@ static json_t *disks_json(const struct run *run, struct vm *vm)
 		json_put_string(disk, "format", d->format);
 		json_put_bool(disk, "overlay", d->overlay);
 		json_put_bool(disk, "readonly", d->how.readonly);
-		if (vm_disk_stats(vm, i, &stats))
-			put_stats(disk, &stats);
+		put_stats(disk, &d->stats);
 		json_array_append_new(list, disk);
 	}
 	return list;
 }
 
 /* The guest saw I/O errors: that is news even when it ended well. */
-static void print_errors(const struct cli *cli, const struct run *run,
-			 struct vm *vm)
+static void print_errors(const struct cli *cli, const struct run *run)
 {
-	struct vm_disk_stats s;
+	for (unsigned i = 0; i < run->n_disks; i++) {
+		const struct vm_disk_stats *s = &run->disks[i].stats;
 
-	for (unsigned i = 0; i < run->n_disks; i++)
-		if (vm_disk_stats(vm, i, &s) && s.errors)
+		if (s->errors)
 			cli_error(cli, "disk '%s': %llu requests failed, the "
 				  "last at byte %llu: %s", run->disks[i].file,
-				  (unsigned long long)s.errors,
-				  (unsigned long long)s.last_error_sector * 512,
-				  strerror(-s.last_error));
+				  (unsigned long long)s->errors,
+				  (unsigned long long)s->last_error_sector * 512,
+				  strerror(-s->last_error));
+	}
 }
 
 static int print_json(const struct cli *cli, const struct run *run,
-		      struct vm *vm, const struct vm_result *r, const struct err *e)
+		      const struct vm_result *r, const struct err *e)
 {
 	json_t *o = json_object();
 
@@ -90,22 +88,22 @@ static int print_json(const struct cli *cli, const struct run *run,
 	json_put_size(o, "guest-ns", r->run_ns);
 	json_put_size(o, "resets", r->resets);
 	json_put_string(o, "accelerator", run->config.accel->name);
-	json_object_set_new(o, "disks", disks_json(run, vm));
+	json_object_set_new(o, "disks", disks_json(run));
 	if (r->end == VM_FAILED)
 		json_put_string(o, "error", e->text);
 	return json_print_line(cli, o, exit_status(r));
 }
 
-int run_report(const struct cli *cli, const struct run *run, struct vm *vm,
+int run_report(const struct cli *cli, const struct run *run,
 	       const struct vm_result *r, int rc, const struct err *e)
 {
 	bool with_how = r->end == VM_REBOOTED && *r->how;
 
 	if (rc)
 		cli_error(cli, "%s", e->text);
-	print_errors(cli, run, vm);
+	print_errors(cli, run);
 	if (cli->json)
-		return print_json(cli, run, vm, r, e);
+		return print_json(cli, run, r, e);
 	if (!rc && !cli->quiet && r->end != VM_POWERED_OFF &&
 	    r->end != VM_DEBUG_EXIT && r->end != VM_STOPPED)
 		cli_error(cli, "the guest %s%s%s%s", ends[r->end].text,

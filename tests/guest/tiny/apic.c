@@ -80,6 +80,10 @@ void guest_main(void)
 	put("5 ticks of the PIT\n");
 
 	ioapic_write(0x14, 1 << 16 | VECTOR_PIT);
+	/* One may have been on its way. */
+	__asm__ volatile("sti");
+	pm_wait(400);
+	cli();
 	pit_count = 0;
 	__asm__ volatile("sti");
 	pm_wait(36000);
