@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* puller.c - threads that pull requests out of a device's queues.  See puller.h.
  *
- * The driver is asked to notify exactly while somebody sleeps.  Before it sleeps,
- * a puller counts itself among the sleepers and arms each queue; whoever takes a
- * request looks at the count, with the queue's lock held, and arms the queue
- * again if there are any.  So the next request rings the bell, or is seen.
+ * The driver is asked to notify while somebody sleeps.  Before it sleeps, a
+ * puller counts itself among the sleepers, arms each queue and looks whether it
+ * is empty; only when nobody sleeps, which is asked with the queue's lock held,
+ * are notifications turned off.  So a request that comes later rings the bell.
  *
- * The bell remembers neither how often it was rung nor for which queue.  So who
- * is woken by it looks at all queues before serving a request, and rings for the
- * next sleeper if there is more.
+ * The bell remembers neither how often it was rung nor for which queue, and a
+ * queue notifies once.  So who is woken by it arms and looks at all queues again
+ * before serving a request, and rings for the next sleeper if there is more.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -31,33 +31,22 @@ static void ring(const struct pullers *p)
 		;
 }
 
-/* Wake one sleeper; a bell that rings already does. */
-static void wake(struct pullers *p)
-{
-	if (!atomic_exchange(&p->rung, true))
-		ring(p);
-}
-
 /* Serve the request in me->chain, and what comes behind it in its queue as long
  * as it is our turn.
  */
-static void work(struct puller *me, bool more)
+static void work(struct puller *me)
 {
 	struct pullers *p = me->pool;
 	unsigned i;
 
 	for (i = 1;; i++) {
-		uint32_t written;
+		uint32_t written = p->serve(p->v, me, &me->chain);
 
-		if (more)
-			wake(p);
-		written = p->serve(p->v, me, &me->chain);
 		if (i == BURST) {
 			virtio_push(p->v, &me->chain, written);
 			return;
 		}
-		if (virtio_swap(p->v, &me->chain, written, &p->sleepers,
-				&more) <= 0)
+		if (virtio_swap(p->v, &me->chain, written, &p->sleepers) <= 0)
 			return;
 	}
 }
@@ -76,19 +65,17 @@ static bool pull_some(struct puller *me)
 {
 	struct pullers *p = me->pool;
 	unsigned i, n = p->v->n_queues;
-	bool more;
 
 	for (i = 0; i < n; i++) {
 		unsigned queue = (me->next + i) % n;
 
-		if (virtio_take(p->v, queue, &me->chain, &p->sleepers,
-				&more) <= 0)
+		if (virtio_take(p->v, queue, &me->chain, &p->sleepers) <= 0)
 			continue;
 		me->next = queue + 1;
-		if (me->woken && atomic_load(&p->sleepers))
-			more = arm_all(p);
+		if (me->woken && atomic_load(&p->sleepers) && arm_all(p))
+			ring(p);
 		me->woken = false;
-		work(me, more);
+		work(me);
 		return true;
 	}
 	return false;
@@ -104,8 +91,6 @@ static void sleep_until_rung(struct puller *me)
 		while (read(p->v->doorbell, &n, sizeof(n)) < 0 &&
 		       errno == EINTR)
 			;
-		/* From here on the bell rings anew; we look behind this. */
-		atomic_store(&p->rung, false);
 		me->woken = true;
 	}
 	atomic_fetch_sub(&p->sleepers, 1);

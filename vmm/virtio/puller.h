@@ -35,7 +35,6 @@ struct pullers {
 	unsigned n;
 	struct puller *all;
 	_Atomic unsigned sleepers;
-	_Atomic bool rung;		/* by a puller, and nobody woke yet */
 	_Atomic bool stop;
 };
 

@@ -92,14 +92,11 @@ static void push(struct virtio *v, struct vq_chain *c, uint32_t written)
 }
 
 static int take(struct virtio *v, struct vq *q, struct vq_chain *c,
-		const _Atomic unsigned *sleepers, bool *more)
+		const _Atomic unsigned *sleepers)
 {
 	int rc = pop(v, q, c);
 
-	*more = false;
-	if (rc > 0 && atomic_load(sleepers))
-		*more = vq_arm(q);
-	else if (rc > 0)
+	if (rc > 0 && !atomic_load(sleepers))
 		vq_disarm(q);
 	return rc;
 }
@@ -122,25 +119,25 @@ void virtio_push(struct virtio *v, struct vq_chain *c, uint32_t written)
 }
 
 int virtio_take(struct virtio *v, unsigned i, struct vq_chain *c,
-		const _Atomic unsigned *sleepers, bool *more)
+		const _Atomic unsigned *sleepers)
 {
 	int rc;
 
 	pthread_mutex_lock(&v->queues[i].lock);
-	rc = take(v, &v->queues[i], c, sleepers, more);
+	rc = take(v, &v->queues[i], c, sleepers);
 	pthread_mutex_unlock(&v->queues[i].lock);
 	return rc;
 }
 
 int virtio_swap(struct virtio *v, struct vq_chain *c, uint32_t written,
-		const _Atomic unsigned *sleepers, bool *more)
+		const _Atomic unsigned *sleepers)
 {
 	struct vq *q = c->q;
 	int rc;
 
 	pthread_mutex_lock(&q->lock);
 	push(v, c, written);
-	rc = take(v, q, c, sleepers, more);
+	rc = take(v, q, c, sleepers);
 	pthread_mutex_unlock(&q->lock);
 	return rc;
 }

@@ -154,14 +154,14 @@ void virtio_push(struct virtio *v, struct vq_chain *c, uint32_t written);
 void virtio_unpop(struct virtio *v, struct vq_chain *c);
 
 /* For threads that share the queues of a device.  virtio_take() is virtio_pop(),
- * and with the same lock held virtio_arm() if any of them sleeps, else
- * virtio_disarm(); *more: another request is there, wake one.  virtio_swap() is
- * virtio_push(), and then virtio_take() from the same queue into the same *c.
+ * and with the same lock held virtio_disarm() if none of them sleeps.
+ * virtio_swap() is virtio_push(), and then virtio_take() from the same queue into
+ * the same *c.
  */
 int virtio_take(struct virtio *v, unsigned i, struct vq_chain *c,
-		const _Atomic unsigned *sleepers, bool *more);
+		const _Atomic unsigned *sleepers);
 int virtio_swap(struct virtio *v, struct vq_chain *c, uint32_t written,
-		const _Atomic unsigned *sleepers, bool *more);
+		const _Atomic unsigned *sleepers);
 
 /* As vq_arm() and vq_disarm(): notifications of queue `i` are on at the start. */
 bool virtio_arm(struct virtio *v, unsigned i);
