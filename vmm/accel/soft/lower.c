@@ -218,7 +218,7 @@ static bool fast_allowed(const struct cpu *cpu, const struct insn *in,
 	if (!is_flat(cpu) || cpu->mode & (MODE_AC | MODE_STEP) ||
 	    cpu->soft->no_fast_forms)
 		return false;
-	if (in->mem && !address_is_fast(cpu, in, u))
+	if (in->mem && (!in->has_modrm || !address_is_fast(cpu, in, u)))
 		return false;
 	switch (in->op) {
 	case OP_PUSH: case OP_POP: case OP_CALL: case OP_CALL_IND: case OP_RET:

@@ -99,6 +99,11 @@ void soft_test_general(struct soft_test *t, bool general_only)
 	blocks_wrote(&t->soft, 0, t->soft.ram_size);
 }
 
+struct cpu *soft_test_cpu(struct soft_test *t)
+{
+	return &t->cpu;
+}
+
 static const struct piece *find_piece(const struct soft_test *t, uint64_t lin)
 {
 	for (unsigned i = 0; i < t->n_pieces; i++)

@@ -18,6 +18,7 @@
 
 #include "vmm/cpu.h"
 
+struct cpu;
 struct soft_test;
 
 struct soft_test_end {
@@ -50,6 +51,9 @@ void soft_test_wrote(struct soft_test *t, uint64_t offset, uint64_t len);
 
 /* Without the fast forms of int_fast.c, which must give the same. */
 void soft_test_general(struct soft_test *t, bool general_only);
+
+/* The CPU itself, for tests that look inside (soft.h). */
+struct cpu *soft_test_cpu(struct soft_test *t);
 
 /* 64-bit, CPL 3 (selectors 0x33 and 0x2b), all else as a Linux process sees it. */
 void soft_test_state64(struct cpu_state *s);
