@@ -71,7 +71,10 @@ static void drain(struct chardev *c)
 		if (n < part)
 			break;
 	}
-	if (!c->len)
+	/* Whoever was refused room hears of it from out_ready(), even if there
+	 * is plenty by now.
+	 */
+	if (!c->len && !c->was_full)
 		loop_watch(c->vm, &c->out, 0);
 	else if (loop_watch(c->vm, &c->out, EPOLLOUT))
 		c->len = 0;	/* a file that cannot be waited for, and is full */
@@ -86,8 +89,10 @@ static void out_ready(void *arg, uint32_t events)
 	pthread_mutex_lock(&c->lock);
 	drain(c);
 	room = c->was_full && c->len <= CHARDEV_BUFFER / 2;
-	if (room)
+	if (room) {
 		c->was_full = false;
+		drain(c);
+	}
 	pthread_mutex_unlock(&c->lock);
 	if (room && c->room)
 		c->room(c->arg);
