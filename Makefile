@@ -96,7 +96,7 @@ SHARED := $(B)/libimgfmt.so.$(VERSION)
 PROGRAM_BIN := $(PROGRAMS:%=$(B)/%)
 TEST_BIN := $(patsubst %.c,$(B)/%,$(TEST_SRC))
 FUZZ_BIN := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
-BENCH_BIN := $(B)/tests/bench/virtio
+BENCH_BIN := $(B)/tests/bench/virtio $(B)/tests/bench/soft
 
 all: $(PROGRAM_BIN) $(LIBIMGFMT)
 tests: $(TEST_BIN) $(FUZZ_BIN)
@@ -270,8 +270,9 @@ fuzz: deps
 bench: deps
 	$(SUBMAKE) MODE=release all
 	VIMG=$(CURDIR)/build/release/vimg tests/bench/run
-	$(SUBMAKE) MODE=release build/release/tests/bench/virtio
+	$(SUBMAKE) MODE=release $(patsubst %,build/release/tests/bench/%,virtio soft)
 	build/release/tests/bench/virtio
+	build/release/tests/bench/soft
 
 check-iotests: deps
 	$(SUBMAKE) MODE=$(MODE) all
