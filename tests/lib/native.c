@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
@@ -17,12 +18,15 @@
 
 #define PAGE		4096u
 #define EXIT_LEN	6u	/* jmp *disp32(%rip) */
+#define HAS_FSGSBASE	2u	/* of AT_HWCAP2 */
 
 /* One for the process, as its signal handlers are. */
 struct native_ctx {
 	struct native_state s;
 	uint64_t entry, host_rsp;
+	uint64_t host_fs;
 	uint32_t host_mxcsr;
+	bool with_bases;	/* this CPU and kernel have WRFSBASE */
 	bool running;
 	struct native_end end;
 	uint8_t *code;		/* the pages, then one with the exit's address */
@@ -40,9 +44,13 @@ extern const char native_leave[] __attribute__((visibility("hidden")));
 #define GPR(n)	"native_ctx+" #n "*8(%rip)"
 #define RFLAGS	"native_ctx+128(%rip)"
 #define FXSAVE	"native_ctx+144(%rip)"
-#define ENTRY	"native_ctx+656(%rip)"
-#define RSP	"native_ctx+664(%rip)"
-#define MXCSR	"native_ctx+672(%rip)"
+#define FS_BASE	"native_ctx+656(%rip)"
+#define GS_BASE	"native_ctx+664(%rip)"
+#define ENTRY	"native_ctx+672(%rip)"
+#define RSP	"native_ctx+680(%rip)"
+#define HOST_FS	"native_ctx+688(%rip)"
+#define MXCSR	"native_ctx+696(%rip)"
+#define BASES	"native_ctx+700(%rip)"
 #define EACH(X) X(rax, 0) X(rcx, 1) X(rdx, 2) X(rbx, 3) X(rbp, 5) X(rsi, 6) \
 	X(rdi, 7) X(r8, 8) X(r9, 9) X(r10, 10) X(r11, 11) X(r12, 12) \
 	X(r13, 13) X(r14, 14) X(r15, 15)
@@ -51,9 +59,13 @@ extern const char native_leave[] __attribute__((visibility("hidden")));
 
 _Static_assert(offsetof(struct native_ctx, s.rflags) == 128, "RFLAGS");
 _Static_assert(offsetof(struct native_ctx, s.fxsave) == 144, "FXSAVE");
-_Static_assert(offsetof(struct native_ctx, entry) == 656, "ENTRY");
-_Static_assert(offsetof(struct native_ctx, host_rsp) == 664, "RSP");
-_Static_assert(offsetof(struct native_ctx, host_mxcsr) == 672, "MXCSR");
+_Static_assert(offsetof(struct native_ctx, s.fs_base) == 656, "FS_BASE");
+_Static_assert(offsetof(struct native_ctx, s.gs_base) == 664, "GS_BASE");
+_Static_assert(offsetof(struct native_ctx, entry) == 672, "ENTRY");
+_Static_assert(offsetof(struct native_ctx, host_rsp) == 680, "RSP");
+_Static_assert(offsetof(struct native_ctx, host_fs) == 688, "HOST_FS");
+_Static_assert(offsetof(struct native_ctx, host_mxcsr) == 696, "MXCSR");
+_Static_assert(offsetof(struct native_ctx, with_bases) == 700, "BASES");
 
 __asm__(".pushsection .text\n"
 	".hidden native_enter\n"
@@ -64,6 +76,15 @@ __asm__(".pushsection .text\n"
 	"push %r15\n"
 	"stmxcsr " MXCSR "\n"
 	"mov %rsp, " RSP "\n"
+	"cmpb $0, " BASES "\n"
+	"je 1f\n"
+	"rdfsbase %rax\n"
+	"mov %rax, " HOST_FS "\n"
+	"mov " FS_BASE ", %rax\n"
+	"wrfsbase %rax\n"
+	"mov " GS_BASE ", %rax\n"
+	"wrgsbase %rax\n"
+	"1:\n"
 	"fxrstor64 " FXSAVE "\n"
 	"push " RFLAGS "\n"
 	EACH(LOAD)
@@ -78,6 +99,15 @@ __asm__(".pushsection .text\n"
 	"push $0x202\n"
 	"popfq\n"
 	EACH(SAVE)
+	"cmpb $0, " BASES "\n"
+	"je 1f\n"
+	"rdfsbase %rax\n"
+	"mov %rax, " FS_BASE "\n"
+	"rdgsbase %rax\n"
+	"mov %rax, " GS_BASE "\n"
+	"mov " HOST_FS ", %rax\n"
+	"wrfsbase %rax\n"
+	"1:\n"
 	"fxsave64 " FXSAVE "\n"
 	"native_leave:\n"
 	"fninit\n"
@@ -92,13 +122,30 @@ static const uint8_t greg_of[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX,
 	REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11,
 	REG_R12, REG_R13, REG_R14, REG_R15 };
 
+/* The kernel calls a handler with FS and the AC flag as they were. */
+__attribute__((no_stack_protector, no_sanitize("all")))
+static inline void take_back_fs(struct native_ctx *c)
+{
+	__asm__ volatile("lea -128(%%rsp), %%rsp\n pushfq\n"
+			 "andl $~0x40000, (%%rsp)\n popfq\n"
+			 "lea 128(%%rsp), %%rsp"
+			 ::: "cc", "memory");
+	if (!c->running || !c->with_bases)
+		return;
+	__asm__ volatile("rdfsbase %0\n rdgsbase %1\n wrfsbase %2"
+			 : "=&r"(c->s.fs_base), "=&r"(c->s.gs_base)
+			 : "r"(c->host_fs));
+}
+
 /* A fault of the instructions: keep the state, and go on at native_leave. */
+__attribute__((no_stack_protector, no_sanitize("all")))
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
 	greg_t *r = uc->uc_mcontext.gregs;
 	struct native_ctx *c = &native_ctx;
 
+	take_back_fs(c);
 	(void)info;
 	if (!c->running) {
 		signal(sig, SIG_DFL);
@@ -151,6 +198,7 @@ void native_open(void)
 	stack_t stack = { .ss_size = 1 << 16 };
 	uint64_t target = (uint64_t)(uintptr_t)native_exit;
 
+	c->with_bases = getauxval(AT_HWCAP2) & HAS_FSGSBASE;
 	c->code = map_at(NATIVE_CODE, NATIVE_CODE_LEN + PAGE,
 			 PROT_READ | PROT_WRITE | PROT_EXEC);
 	memset(c->code, 0xcc, NATIVE_CODE_LEN + PAGE);
@@ -193,6 +241,11 @@ int native_put(unsigned offset, const void *bytes, size_t len)
 	c->offset = offset;
 	c->len = (unsigned)len + EXIT_LEN;
 	return 0;
+}
+
+bool native_has_bases(void)
+{
+	return native_ctx.with_bases;
 }
 
 void native_init(struct native_state *s)

@@ -12,7 +12,8 @@
  * loops, SYSCALL, and writes into this program's own memory; use absolute
  * addresses that native_map() gave, with guard pages around.
  *
- * FS and GS are this program's.  One thread; a process has one of these.
+ * The bases of FS and GS are the state's if native_has_bases(), else this
+ * program's.  One thread; a process has one of these.
  */
 #ifndef TESTS_NATIVE_H
 #define TESTS_NATIVE_H
@@ -35,6 +36,7 @@ struct native_state {
 	 * FDP are the host's.
 	 */
 	uint8_t fxsave[512] __attribute__((aligned(16)));
+	uint64_t fs_base, gs_base;
 };
 
 struct native_end {
@@ -48,6 +50,9 @@ struct native_end {
 /* Take the code area and the signals SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE. */
 void native_open(void);
 void native_close(void);
+
+/* Are the bases of FS and GS set? */
+bool native_has_bases(void);
 
 /* `size` bytes (whole pages) at `address`, with a page on each side that cannot be
  * touched.  Ends the test if the place is taken.

@@ -97,10 +97,43 @@ static void test_float(void)
 	CHECK_EQ(s.fxsave[163], 0x3f);
 }
 
+/* The bases of FS and GS come and go with the state, through faults too. */
+static void test_bases(void)
+{
+	struct native_state s;
+	struct native_end end;
+	uint8_t *data;
+
+	if (!native_has_bases())
+		return;
+	data = native_map(DATA + 0x100000, 4096);
+	data[16] = 1;
+	data[40] = 2;
+	native_init(&s);
+	s.fs_base = DATA + 0x100000;
+	s.gs_base = DATA + 0x100018;
+	s.gpr[1] = 0x1111;
+	/* add %fs:16, %al; add %gs:16, %al; wrgsbase %rcx */
+	RUN(&s, &end, 0x64, 0x02, 0x04, 0x25, 16, 0, 0, 0,
+	    0x65, 0x02, 0x04, 0x25, 16, 0, 0, 0, 0xf3, 0x48, 0x0f, 0xae, 0xd9);
+	CHECK(!end.fault);
+	CHECK_EQ(s.gpr[0], 3);
+	CHECK_EQ(s.fs_base, DATA + 0x100000);
+	CHECK_EQ(s.gs_base, 0x1111);
+	s.rflags = 0x40000;			/* AC */
+	RUN(&s, &end, 0x64, 0x8b, 0x0c, 0x25, 0x30, 0x33, 0, 0);
+	CHECK_EQ(end.vector, 14);
+	CHECK_EQ(end.cr2, DATA + 0x103330);
+	CHECK_EQ(s.fs_base, DATA + 0x100000);
+	RUN(&s, &end, 0x64, 0x8b, 0x0c, 0x25, 0x13, 0, 0, 0);
+	CHECK_EQ(end.vector, 17);
+}
+
 int main(void)
 {
 	native_open();
 	test_registers();
+	test_bases();
 	test_faults();
 	test_float();
 	native_close();
