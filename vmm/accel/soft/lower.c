@@ -94,6 +94,8 @@ static void lower_special(const struct insn *in, struct uop *u)
 		u->src = in->opcode & 15;
 	else if (in->row->attr & A_CC)
 		u->imm = in->opcode & 15;
+	if (IS_X87(in->op))
+		u->imm = (in->opcode & 7) << 8 | in->modrm;
 	if (OPND_KIND(in->row->opnd[0]) == K_A)
 		u->disp = (int32_t)in->imm2;
 	/* An address of 64 bits: no other immediate is there. */

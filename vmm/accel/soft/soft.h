@@ -26,7 +26,8 @@
  *			op_store() and their kin below work on it; 0: none is
  *	u->imm		the immediate, sign-extended from 32 bits (ENTER: size |
  *			level << 16; far pointer: offset, u->disp is the selector);
- *			SETcc, CMOVcc: the condition
+ *			SETcc, CMOVcc: the condition; x87: (opcode & 7) << 8 |
+ *			ModRM
  *	u->osize	operand size, u->asize address size: log2 of the bytes
  *	u->rep		0, 2 (F2) or 3 (F3)
  *
