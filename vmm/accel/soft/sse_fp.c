@@ -144,7 +144,7 @@ static enum done op_##name(struct cpu *cpu, const struct uop *u)	\
 HOST_FP_IMM(X)
 #undef X
 
-/* To and from MMX registers. */
+/* To and from MMX registers, which leaves x87 mode even if #XM follows. */
 
 static inline enum done fp_to_mmx(struct cpu *cpu, const struct uop *u,
 				  host_fp_fn *fn, unsigned bytes)
@@ -155,7 +155,10 @@ static inline enum done fp_to_mmx(struct cpu *cpu, const struct uop *u,
 	if (!mmx_begin(cpu))
 		return DONE_FAULT;
 	src = xmm_source(cpu, u, &buf, bytes);
-	if (!src || !fp_flags(cpu, fn(&v, src, run_mxcsr(cpu))))
+	if (!src)
+		return DONE_FAULT;
+	mmx_end(cpu);
+	if (!fp_flags(cpu, fn(&v, src, run_mxcsr(cpu))))
 		return DONE_FAULT;
 	mmx_reg(cpu, u->dst)->q[0] = v.q[0];
 	mmx_end_write(cpu, u->dst);
@@ -170,11 +173,13 @@ static enum done op_##name(struct cpu *cpu, const struct uop *u)	\
 HOST_FP_TO_MMX(X)
 #undef X
 
-/* CVTPI2PD from memory has nothing to do with MMX. */
+/* From memory it has nothing to do with MMX.  (For CVTPI2PS Intel's manual says that
+ * it has; AMD's CPUs and this one do not care.)
+ */
 static inline enum done fp_from_mmx(struct cpu *cpu, const struct uop *u,
-				    host_fp_fn *fn, bool always)
+				    host_fp_fn *fn)
 {
-	bool mmx = always || !u->mem;
+	bool mmx = !u->mem;
 	const union vec *src;
 	union vec buf, v;
 
@@ -183,19 +188,19 @@ static inline enum done fp_from_mmx(struct cpu *cpu, const struct uop *u,
 	src = mmx_source(cpu, u, &buf, 8);
 	if (!src)
 		return DONE_FAULT;
+	if (mmx)
+		mmx_end(cpu);
 	v = *xmm_reg(cpu, u->dst);
 	if (!fp_flags(cpu, fn(&v, src, run_mxcsr(cpu))))
 		return DONE_FAULT;
 	*xmm_reg(cpu, u->dst) = v;
-	if (mmx)
-		mmx_end(cpu);
 	return DONE;
 }
 
 #define X(name, insn)							\
 static enum done op_##name(struct cpu *cpu, const struct uop *u)	\
 {									\
-	return fp_from_mmx(cpu, u, host_##name, OP_##name == OP_CVTPI2PS); \
+	return fp_from_mmx(cpu, u, host_##name);			\
 }
 HOST_FP_FROM_MMX(X)
 #undef X

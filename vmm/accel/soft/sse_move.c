@@ -305,23 +305,17 @@ static enum done op_movdq2q(struct cpu *cpu, const struct uop *u)
 }
 
 /* MASKMOVQ and MASKMOVDQU: the bytes of `data` whose byte in `mask` is negative go
- * to seg:rDI.  What is not written is not touched either, but a fault anywhere
- * between the first and the last leaves all as it was.
+ * to seg:rDI.  All of it must be writable.
  */
 static bool store_masked(struct cpu *cpu, const struct uop *u,
 			 const union vec *data, const union vec *mask,
 			 unsigned len)
 {
 	uint64_t offset = reg_get(cpu, REG_OFF(CPU_RDI), u->asize), lin;
-	unsigned bits = signs(mask, 1, len), first, last;
+	unsigned bits = signs(mask, 1, len);
 
-	if (!seg_lin(cpu, u->seg, offset, len, ACCESS_WRITE, &lin))
-		return false;
-	if (!bits)
-		return true;
-	first = (unsigned)__builtin_ctz(bits);
-	last = 31 - (unsigned)__builtin_clz(bits);
-	if (!mem_check_store(cpu, lin + first, last - first + 1, ACCESS_WRITE))
+	if (!seg_lin(cpu, u->seg, offset, len, ACCESS_WRITE, &lin) ||
+	    !mem_check_store(cpu, lin, len, ACCESS_WRITE))
 		return false;
 	while (bits) {
 		unsigned at = (unsigned)__builtin_ctz(bits);

@@ -47,8 +47,10 @@ static inline enum done fxsave(struct cpu *cpu, const struct uop *u, bool wide)
 	fpu_get(&cpu->fpu, fx);
 	if (!wide)
 		pointers_narrow(cpu, fx);
-	return mem_store(cpu, lin, fx, saved_bytes(cpu), ACCESS_WRITE) ?
-	       DONE : DONE_FAULT;
+	if (!mem_check_store(cpu, lin, 512, ACCESS_WRITE) ||
+	    !mem_store(cpu, lin, fx, saved_bytes(cpu), ACCESS_WRITE))
+		return DONE_FAULT;
+	return DONE;
 }
 
 static inline enum done fxrstor(struct cpu *cpu, const struct uop *u, bool wide)
@@ -58,10 +60,10 @@ static inline enum done fxrstor(struct cpu *cpu, const struct uop *u, bool wide)
 	uint32_t mxcsr;
 	uint64_t lin;
 
-	fpu_get(&cpu->fpu, fx);
 	if (!area_lin(cpu, u, ACCESS_READ, &lin) ||
-	    !mem_load(cpu, lin, fx, len, ACCESS_READ))
+	    !mem_load(cpu, lin, fx, 512, ACCESS_READ))
 		return DONE_FAULT;
+	memcpy(fx + len, cpu->fpu.xmm[8], FX_SAVED - len);
 	memcpy(&mxcsr, fx + FX_MXCSR, 4);
 	if (mxcsr & ~MXCSR_VALID)
 		return raise_gp(cpu, 0);

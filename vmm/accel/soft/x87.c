@@ -1,56 +1,171 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* x87.c - the x87 FPU, and the state that FXSAVE has. Intel SDM volume 1,
- * chapters 8 and 10.5.1.
+/* x87.c - x87 instructions that compute or move numbers: the host's FPU runs each
+ * on the guest's stack (x87_host.h), and here it is decided what of the outcome
+ * counts. Intel SDM volume 1, chapter 8.
  *
- * Not there yet: instructions raise #UD.
+ * u->imm is (opcode & 7) << 8 | ModRM: what FOP has, and all that the instruction
+ * says.
  */
-#include "soft.h"
+#include "x87.h"
+
+#include "flags.h"
+#include "x87_host.h"
+
+/* All but inexact: an instruction with one of them, not masked, stores nothing. */
+#define NO_STORE	(FSW_FLAGS & ~FSW_P)
+#define STICKY		(FSW_FLAGS | FSW_SF)
+
+static void image_from(struct x87_image *im, const struct fpu *fpu)
+{
+	unsigned top = fpu_top(fpu), empty = ~(unsigned)fpu->used;
+
+	*im = (struct x87_image){ .cw = fpu->cw };
+	/* No exception may wait; the flags come back afterwards. */
+	im->sw = fpu->sw & ~(STICKY | FSW_ES | FSW_B);
+	for (unsigned i = 0; i < 8; i++) {
+		memcpy(im->st[i], fpu->st[(top + i) & 7], 10);
+		if (empty >> i & 1)
+			im->tw |= 3u << 2 * i;
+	}
+}
+
+static void image_to(const struct x87_image *im, struct fpu *fpu)
+{
+	unsigned flags = fpu->sw & STICKY, top;
+
+	fpu->sw = fsw_with_es((im->sw & 0xffff) | flags, fpu->cw);
+	fpu->used = 0;
+	top = fpu_top(fpu);
+	for (unsigned i = 0; i < 8; i++) {
+		memcpy(fpu->st[(top + i) & 7], im->st[i], 10);
+		if ((im->tw >> 2 * i & 3) != 3)
+			fpu->used |= (uint8_t)(1u << i);
+	}
+}
+
+/* Run it; `mem` is the operand or where it goes. */
+static uint64_t run(struct cpu *cpu, const struct uop *u, struct x87_image *im,
+		    void *mem)
+{
+	image_from(im, &cpu->fpu);
+	return x87_host_run(im, (unsigned)u->imm >> 8 & 7,
+			    (unsigned)u->imm & 0xff, mem, flags_get(cpu));
+}
+
+static enum done op_reg(struct cpu *cpu, const struct uop *u)
+{
+	struct x87_image im;
+
+	if (x87_raises(cpu))
+		return DONE_FAULT;
+	run(cpu, u, &im, NULL);
+	image_to(&im, &cpu->fpu);
+	x87_note(cpu, u);
+	return DONE;
+}
+
+/* FCOMI and its kin. */
+static enum done op_compare_flags(struct cpu *cpu, const struct uop *u)
+{
+	struct x87_image im;
+	uint64_t flags;
+
+	if (x87_raises(cpu))
+		return DONE_FAULT;
+	flags = run(cpu, u, &im, NULL);
+	image_to(&im, &cpu->fpu);
+	flags_set(cpu, flags);
+	x87_note(cpu, u);
+	return DONE;
+}
+
+static inline enum done load(struct cpu *cpu, const struct uop *u,
+			     unsigned bytes)
+{
+	uint8_t buf[16] = { 0 };
+	struct x87_image im;
+
+	if (x87_raises(cpu) || !op_load(cpu, u, buf, bytes))
+		return DONE_FAULT;
+	run(cpu, u, &im, buf);
+	image_to(&im, &cpu->fpu);
+	x87_note(cpu, u);
+	return DONE;
+}
+
+/* Nothing is stored, but a page fault comes all the same. */
+static bool can_store(struct cpu *cpu, const struct uop *u, unsigned bytes)
+{
+	uint64_t lin;
+
+	return op_lin(cpu, u, bytes, ACCESS_WRITE, &lin) &&
+	       mem_check_store(cpu, lin, bytes, ACCESS_WRITE);
+}
+
+static inline enum done store(struct cpu *cpu, const struct uop *u,
+			      unsigned bytes)
+{
+	uint8_t buf[16] = { 0 };
+	struct x87_image im;
+
+	if (x87_raises(cpu))
+		return DONE_FAULT;
+	run(cpu, u, &im, buf);
+	if (im.sw & ~im.cw & NO_STORE ? !can_store(cpu, u, bytes) :
+					!op_store(cpu, u, buf, bytes))
+		return DONE_FAULT;
+	image_to(&im, &cpu->fpu);
+	x87_note(cpu, u);
+	return DONE;
+}
+
+#define EACH_SIZE(X) X(2) X(4) X(8) X(10)
+#define X(bytes)							\
+static enum done op_load_##bytes(struct cpu *cpu, const struct uop *u)	\
+{									\
+	return load(cpu, u, bytes);					\
+}									\
+static enum done op_store_##bytes(struct cpu *cpu, const struct uop *u)	\
+{									\
+	return store(cpu, u, bytes);					\
+}
+EACH_SIZE(X)
+#undef X
+
+static bool stores(const struct insn *insn)
+{
+	switch (insn->op) {
+	case OP_FST: case OP_FSTP: case OP_FIST: case OP_FISTP:
+	case OP_FISTTP: case OP_FBSTP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static op_fn *pick_memory(const struct insn *insn)
+{
+	unsigned i = OPND_KIND(insn->row->opnd[0]) == K_M ? 0 : 1;
+	bool st = stores(insn);
+
+	switch (insn_opnd_bytes(insn, i)) {
+#define X(bytes) case bytes: return st ? op_store_##bytes : op_load_##bytes;
+	EACH_SIZE(X)
+#undef X
+	default: return NULL;
+	}
+}
 
 op_fn *x87_pick(const struct insn *insn)
 {
-	(void)insn;
-	return NULL;
-}
+	op_fn *fn = x87_state_pick(insn);
 
-void fpu_reset(struct fpu *fpu)
-{
-	memset(fpu, 0, sizeof(*fpu));
-	fpu->cw = 0x40;
-	fpu->mxcsr = 0x1f80;
-	fpu->used = 0xff;
-}
-
-void fpu_get(const struct fpu *fpu, uint8_t fx[512])
-{
-	unsigned top = fpu->sw >> 11 & 7;
-
-	memset(fx, 0, 512);
-	memcpy(fx, &fpu->cw, 2);
-	memcpy(fx + 2, &fpu->sw, 2);
-	fx[4] = fpu->used;
-	memcpy(fx + 6, &fpu->opcode, 2);
-	memcpy(fx + 8, &fpu->ip, 8);
-	memcpy(fx + 16, &fpu->dp, 8);
-	memcpy(fx + 24, &fpu->mxcsr, 4);
-	memcpy(fx + 28, &(uint32_t){ 0xffff }, 4);
-	for (unsigned i = 0; i < 8; i++)
-		memcpy(fx + 32 + 16 * i, fpu->st[(top + i) & 7], 10);
-	memcpy(fx + 160, fpu->xmm, 256);
-}
-
-void fpu_set(struct fpu *fpu, const uint8_t fx[512])
-{
-	unsigned top;
-
-	memcpy(&fpu->cw, fx, 2);
-	memcpy(&fpu->sw, fx + 2, 2);
-	fpu->used = fx[4];
-	memcpy(&fpu->opcode, fx + 6, 2);
-	memcpy(&fpu->ip, fx + 8, 8);
-	memcpy(&fpu->dp, fx + 16, 8);
-	memcpy(&fpu->mxcsr, fx + 24, 4);
-	top = fpu->sw >> 11 & 7;
-	for (unsigned i = 0; i < 8; i++)
-		memcpy(fpu->st[(top + i) & 7], fx + 32 + 16 * i, 10);
-	memcpy(fpu->xmm, fx + 160, 256);
+	if (fn)
+		return fn;
+	switch (insn->op) {
+	case OP_FUCOMI: case OP_FCOMI: case OP_FUCOMIP: case OP_FCOMIP:
+		return op_compare_flags;
+	default:
+		return insn->mem ? pick_memory(insn) : op_reg;
+	}
 }

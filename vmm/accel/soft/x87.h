@@ -60,4 +60,10 @@ static inline bool x87_raises(struct cpu *cpu)
 	return true;
 }
 
+/* Note the instruction, and its memory operand, for FIP, FDP and FOP. */
+void x87_note(struct cpu *cpu, const struct uop *u);
+
+/* Control, environment and state (x87_state.c); NULL for others. */
+op_fn *x87_state_pick(const struct insn *insn);
+
 #endif
