@@ -29,8 +29,9 @@ int blocks_init(struct soft *soft)
 	soft->blocks = bs;
 	bs->n_pages = soft->ram_size >> 12;
 	bs->pages = map_zeroed(bs->n_pages * sizeof(bs->pages[0]));
+	bs->may_have_code = map_zeroed(bs->n_pages);
 	bs->arena = map_zeroed(ARENA_SIZE);
-	if (!bs->pages || !bs->arena) {
+	if (!bs->pages || !bs->may_have_code || !bs->arena) {
 		blocks_fini(soft);
 		return -ENOMEM;
 	}
@@ -45,6 +46,8 @@ void blocks_fini(struct soft *soft)
 		return;
 	if (bs->pages)
 		munmap(bs->pages, bs->n_pages * sizeof(bs->pages[0]));
+	if (bs->may_have_code)
+		munmap((void *)bs->may_have_code, bs->n_pages);
 	if (bs->arena)
 		munmap(bs->arena, ARENA_SIZE);
 	munmap(bs, sizeof(*bs));
@@ -143,6 +146,8 @@ static void page_wrote(struct soft *soft, uint64_t from, uint64_t to)
 		else
 			p = page_next(b, page);
 	}
+	if (!soft->blocks->pages[page])
+		atomic_store(&soft->blocks->may_have_code[page], 0);
 }
 
 void blocks_wrote(struct soft *soft, uint64_t offset, uint64_t len)
@@ -206,6 +211,13 @@ static bool fetch_begin(struct cpu *cpu, struct fetch *f)
 	return true;
 }
 
+/* Code will be read from there. */
+static void announce(struct cpu *cpu, uint64_t offset)
+{
+	atomic_store(&cpu->soft->blocks->may_have_code[offset >> 12], 1);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
 /* Where the page behind it lies. */
 static bool fetch_second(struct cpu *cpu, const struct fetch *f, uint64_t *page)
 {
@@ -215,7 +227,9 @@ static bool fetch_second(struct cpu *cpu, const struct fetch *f, uint64_t *page)
 		lin = (uint32_t)lin;
 	if (!mmu_translate(cpu, lin, ACCESS_EXEC, &gpa))
 		return false;
-	if (!mem_ram(cpu, gpa, ACCESS_EXEC, page))
+	if (mem_ram(cpu, gpa, ACCESS_EXEC, page))
+		announce(cpu, *page);
+	else
 		*page = NO_PAGE;
 	return true;
 }
@@ -312,6 +326,8 @@ static struct block *build(struct cpu *cpu, const struct fetch *f,
 	b = f->ram ? (struct block *)(bs->arena + bs->used) : cpu->single;
 	*b = (struct block){ .key = f->offset, .mode = mode, .kept = f->ram,
 			     .page2 = NO_PAGE };
+	if (f->ram)
+		announce(cpu, f->offset);
 	if (f->ram)
 		n = decode_run(cpu, cpu->soft->ram + f->offset,
 			       (unsigned)min_u64(f->room, f->limit), limit,

@@ -46,6 +46,11 @@ struct block {
 struct blocks {
 	struct block *hash[BLOCK_HASH];
 	struct block **pages;	/* by RAM page: the first block there, or NULL */
+	/* By RAM page: may code be there?  For other threads: set before the
+	 * bytes are read that are decoded, so that who writes first and asks then
+	 * cannot miss it.
+	 */
+	_Atomic uint8_t *may_have_code;
 	uint64_t n_pages;
 	uint8_t *arena;
 	size_t used;		/* bytes */
@@ -72,6 +77,20 @@ void block_link(struct soft *soft, struct uop *from, struct block *b);
 
 /* Bytes of RAM were written: what was decoded from there is stale. */
 void blocks_wrote(struct soft *soft, uint64_t offset, uint64_t len);
+
+/* Any thread, after it has written: must blocks_wrote() be told? */
+static inline bool blocks_may_care(const struct soft *soft, uint64_t offset,
+				   uint64_t len)
+{
+	uint64_t last = (offset + len - 1) >> 12;
+
+	atomic_thread_fence(memory_order_seq_cst);
+	for (uint64_t page = offset >> 12; page <= last; page++)
+		if (atomic_load_explicit(&soft->blocks->may_have_code[page],
+					 memory_order_relaxed))
+			return true;
+	return false;
+}
 
 /* Does a page of RAM hold code?  Writes to it must come to blocks_wrote(). */
 static inline bool blocks_in_page(const struct soft *soft, uint64_t offset)
