@@ -276,6 +276,7 @@ int main(int argc, char **argv)
 						.pullers = threads[t] };
 			struct vm *vm = fakevm_bare(128u << 20, 1);
 
+			fakevm_real_clock(vm);
 			last = t == 1;
 			vm->accel = &accel;
 			CHECK_OK(vm_add_disk(vm, img, &disk, &e));

@@ -62,6 +62,7 @@ static void make_disk(struct disk *d, enum vm_bus bus)
 	CHECK_OK(img_create(d->fault, &create, &e));
 	CHECK_OK(img_stack(d->fault, &open, &d->img, &e));
 	d->vm = fakevm_pc(64u << 20, 1);
+	fakevm_real_clock(d->vm);
 	if (!d->vm->pci)
 		CHECK_OK(pci_bus_new(d->vm, &d->vm->pci, &e));
 	CHECK_OK(vm_add_disk(d->vm, d->img, &config, &e));

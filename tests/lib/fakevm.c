@@ -210,6 +210,12 @@ struct vm *fakevm_pc(uint64_t memory, unsigned cpus)
 	return vm;
 }
 
+void fakevm_real_clock(struct vm *vm)
+{
+	vm->config.virtual_clock = false;
+	vm->clock.is_virtual = false;
+}
+
 void fakevm_pass(struct vm *vm, uint64_t ns)
 {
 	uint64_t end = vm_now(vm) + ns, next;

@@ -41,6 +41,9 @@ struct vm *fakevm_bare(uint64_t memory, unsigned cpus);
 struct vm *fakevm_pc(uint64_t memory, unsigned cpus);
 void fakevm_config(struct vm_config *config, uint64_t memory, unsigned cpus);
 
+/* The host's clock instead, before devices are added: disks have threads then. */
+void fakevm_real_clock(struct vm *vm);
+
 struct fakevm *fakevm_of(struct vm *vm);
 
 /* Let `ns` pass, with every timer firing at its time. */

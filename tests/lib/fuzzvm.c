@@ -15,6 +15,7 @@ struct vm *fuzzvm_new(uint64_t memory)
 	uint8_t *all = mmap(NULL, mem->size + 2 * GUARD, PROT_NONE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
+	fakevm_real_clock(vm);
 	CHECK(all != MAP_FAILED);
 	CHECK(mmap(all + GUARD, mem->size, PROT_READ | PROT_WRITE,
 		   MAP_SHARED | MAP_FIXED, mem->fd, 0) == all + GUARD);

@@ -37,6 +37,7 @@ static void make(struct machine *m, enum vm_bus bus, const char *serial,
 	struct err e;
 
 	m->vm = fakevm_pc(MEMORY, 2);
+	fakevm_real_clock(m->vm);
 	if (!m->vm->pci)
 		CHECK_OK(pci_bus_new(m->vm, &m->vm->pci, &e));
 	CHECK_OK(img_memory(DISK, &mem, &e));
@@ -313,6 +314,73 @@ static void check_readonly(enum vm_bus bus)
 	vm_free(m.vm);
 }
 
+/* A virtual clock: requests are done at once, and the driver hears of each at a
+ * time that depends on nothing but the requests.  `times` is filled with the
+ * moments of the completions.
+ */
+static void run_virtual(uint64_t times[8])
+{
+	static uint8_t out[VBLK_MAX_LEN], in[VBLK_MAX_LEN];
+	struct vm_disk config = { .bus = VM_BUS_MMIO };
+	struct vm *vm = fakevm_bare(MEMORY, 1);
+	struct img *img;
+	struct vdev d;
+	struct vblk b;
+	struct err e;
+	unsigned i, n = 0;
+	uint32_t len;
+
+	CHECK_OK(img_memory(DISK, &img, &e));
+	CHECK_OK(vm_add_disk(vm, img, &config, &e));
+	vm->devices->ops->resume(vm->devices);
+	vdev_open(&d, vm, VM_BUS_MMIO, 0, 0);
+	vdev_start(&d, ALL_FEATURES, 1, 0);
+	vblk_init(&b, &d, 0, 1, 0);
+	fill(out, sizeof(out), 1);
+	for (i = 0; i < 4; i++)
+		CHECK(vblk_submit(&b, VBLK_OUT, i * 512, out + i, 4096u << i) >=
+		      0);
+	CHECK_EQ(img_read(img, in, 4096, 0), 0);
+	CHECK(!memcmp(in, out, 4096));		/* done */
+	CHECK_EQ(vring_used_idx(&d.rings[0]), 0);	/* and not told */
+	while (n < 4) {
+		uint64_t next = clock_next(vm);
+
+		CHECK(next != UINT64_MAX && next > vm_now(vm));
+		fakevm_pass(vm, next - vm_now(vm));
+		while (n < vring_used_idx(&d.rings[0]))
+			times[n++] = vm_now(vm);
+	}
+	for (i = 0; i < 4; i++)
+		CHECK(vblk_reap(&b) >= 0);
+	CHECK(vblk_submit(&b, VBLK_IN, 0, NULL, 4096) == 0);
+	fakevm_pass(vm, NS_PER_S);
+	CHECK_EQ(vblk_reap(&b), 0);
+	vblk_data(&b, 0, in);
+	CHECK(!memcmp(in, out, 4096));
+
+	/* A reset, and a pause, do not wait for the guest's time. */
+	CHECK(vblk_submit(&b, VBLK_IN, 0, NULL, 4096) == 0);
+	vm->devices->ops->pause(vm->devices);
+	CHECK(vring_poll(&d, 0, &len) >= 0);
+	vm->devices->ops->resume(vm->devices);
+	CHECK(vblk_submit(&b, VBLK_IN, 0, NULL, 4096) >= 0);
+	vdev_reset(&d);
+	CHECK_EQ(clock_next(vm), -1);
+	vm_free(vm);
+}
+
+static void check_virtual(void)
+{
+	uint64_t first[8] = { 0 }, second[8] = { 0 };
+
+	run_virtual(first);
+	run_virtual(second);
+	CHECK(!memcmp(first, second, sizeof(first)));
+	CHECK(first[0] < first[1] && first[1] < first[2] && first[2] < first[3]);
+	CHECK(first[3] - first[2] > first[1] - first[0]);	/* its length */
+}
+
 static void check_arguments(void)
 {
 	struct vm *vm = fakevm_bare(MEMORY, 1);
@@ -475,6 +543,7 @@ int main(void)
 	check_all(VM_BUS_MMIO);
 	check_all(VM_BUS_PCI);
 	check_readonly(VM_BUS_PCI);
+	check_virtual();
 	check_arguments();
 	return 0;
 }

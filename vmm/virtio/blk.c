@@ -81,7 +81,10 @@ static void blk_fini(struct virtio *v)
 {
 	struct blk *b = blk_of(v);
 
-	pullers_fini(&b->pullers);
+	if (b->virtual)
+		blk_virtual_fini(b);
+	else
+		pullers_fini(&b->pullers);
 	img_close(b->img, NULL);
 	pthread_mutex_destroy(&b->error_lock);
 	free(b->counts);
@@ -93,6 +96,8 @@ static const struct virtio_ops blk_ops = {
 	.pci_class = 0x010000,		/* SCSI storage, as firmware expects */
 	.config_write = blk_config_write,
 	.start = blk_start,
+	.notify = blk_virtual_notify,	/* pullers have a doorbell instead */
+	.settle = blk_virtual_settle,
 	.reset = blk_reset,
 	.fini = blk_fini,
 };
@@ -150,6 +155,27 @@ static uint64_t features(const struct vm_disk *disk)
 		BLK_F_WRITE_ZEROES;
 }
 
+/* Who serves the requests. */
+static int start(struct blk *b, unsigned pullers, unsigned queues,
+		 struct err *e)
+{
+	struct vm *vm = b->v.dev.vm;
+	int rc;
+
+	b->n_counts = vm->config.virtual_clock ? 1 : pullers;
+	b->counts = aligned_alloc(_Alignof(struct blk_counts), b->n_counts *
+				  sizeof(*b->counts));
+	if (!b->counts)
+		return fail_rc(e, -ENOMEM, "%s", img_name(b->img));
+	memset(b->counts, 0, b->n_counts * sizeof(*b->counts));
+	if (vm->config.virtual_clock) {
+		rc = blk_virtual_init(b, vm, queues);
+		return rc ? fail_rc(e, rc, "%s", img_name(b->img)) : 0;
+	}
+	rc = pullers_init(&b->pullers, &b->v, blk_serve, e);
+	return rc ? rc : pullers_start(&b->pullers, pullers, e);
+}
+
 int vm_add_disk(struct vm *vm, struct img *img, const struct vm_disk *disk,
 		struct err *e)
 {
@@ -175,16 +201,8 @@ int vm_add_disk(struct vm *vm, struct img *img, const struct vm_disk *disk,
 	if (!rc) {
 		fill_config(b, queues);
 		set_cache(&b->v);
-		b->counts = aligned_alloc(_Alignof(struct blk_counts), pullers *
-					  sizeof(*b->counts));
-		rc = b->counts ? 0 : fail_rc(e, -ENOMEM, "%s", img_name(img));
+		rc = start(b, pullers, queues, e);
 	}
-	if (!rc) {
-		memset(b->counts, 0, pullers * sizeof(*b->counts));
-		rc = pullers_init(&b->pullers, &b->v, blk_serve, e);
-	}
-	if (!rc)
-		rc = pullers_start(&b->pullers, pullers, e);
 	if (!rc)
 		rc = virtio_attach(&b->v, disk->bus, e);
 	if (rc) {
@@ -227,7 +245,7 @@ bool vm_disk_stats(struct vm *vm, unsigned i, struct vm_disk_stats *stats)
 	*stats = (struct vm_disk_stats){
 		.name = img_name(b->img), .in_flight = in_flight(&b->v),
 	};
-	for (i = 0; i < b->pullers.n; i++) {
+	for (i = 0; i < b->n_counts; i++) {
 		struct blk_counts *c = &b->counts[i];
 
 		stats->reads += atomic_load(&c->reads);

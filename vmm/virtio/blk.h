@@ -35,6 +35,8 @@ struct blk_counts {
 	_Atomic uint64_t read_bytes, written_bytes;
 } __attribute__((aligned(64)));
 
+struct blk_virtual;
+
 struct blk {
 	struct virtio v;		/* first */
 	struct img *img;
@@ -43,12 +45,20 @@ struct blk {
 	uint8_t id[BLK_ID_LEN];
 	_Atomic bool writethrough;
 	struct pullers pullers;
+	struct blk_virtual *virtual;	/* instead of pullers, or NULL */
+	unsigned n_counts;
 	struct blk_counts *counts;	/* one for each puller */
 	pthread_mutex_t error_lock;
 	uint64_t errors;
 	int last_error;			/* -errno */
 	uint64_t last_error_sector;
 };
+
+/* blk_virtual.c */
+int blk_virtual_init(struct blk *b, struct vm *vm, unsigned queues);
+void blk_virtual_fini(struct blk *b);
+void blk_virtual_notify(struct virtio *v, unsigned i);
+void blk_virtual_settle(struct virtio *v);
 
 uint32_t blk_serve(struct virtio *v, struct puller *me, struct vq_chain *c);
 

@@ -309,13 +309,19 @@ static void landed(struct vq *q)
 		pthread_cond_broadcast(&q->drained);
 }
 
-void vq_push(struct vq *q, const struct vq_chain *c, uint32_t written)
+void vq_wrote(const struct vq_chain *c)
 {
-	uint8_t *entry;
 	unsigned i;
 
 	for (i = c->n_out; i < c->n_out + c->n_in; i++)
-		mem_wrote(q->vm, c->iov[i].iov_base, c->iov[i].iov_len);
+		mem_wrote(c->q->vm, c->iov[i].iov_base, c->iov[i].iov_len);
+}
+
+void vq_push(struct vq *q, const struct vq_chain *c, uint32_t written)
+{
+	uint8_t *entry;
+
+	vq_wrote(c);
 	landed(q);
 	if (q->broken || !map_rings(q))
 		return;

@@ -85,6 +85,9 @@ int vq_pop(struct vq *q, struct vq_chain *c);
  */
 void vq_push(struct vq *q, const struct vq_chain *c, uint32_t written);
 
+/* The writable part counts as changed now, for who pushes later and without it. */
+void vq_wrote(const struct vq_chain *c);
+
 /* Put back the request that was popped last, as if it had not been. */
 void vq_unpop(struct vq *q, const struct vq_chain *c);
 

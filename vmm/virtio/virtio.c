@@ -232,6 +232,8 @@ static void halt(struct virtio *v)
 		v->queues[i].live = false;
 		pthread_mutex_unlock(&v->queues[i].lock);
 	}
+	if (v->ops->settle)
+		v->ops->settle(v);
 	for (i = 0; i < v->n_queues; i++) {
 		pthread_mutex_lock(&v->queues[i].lock);
 		vq_drain(&v->queues[i]);

@@ -82,6 +82,9 @@ struct virtio_ops {
 	/* The driver is ready (DRIVER_OK): v->features are final. */
 	void (*start)(struct virtio *v);
 
+	/* Push what was popped and done: a reset or a pause waits for it. */
+	void (*settle)(struct virtio *v);
+
 	/* Back to the state after power-on; nothing is in flight. */
 	void (*reset)(struct virtio *v);
 
