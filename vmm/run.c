@@ -103,6 +103,23 @@ void vm_request_end(struct vm *vm, enum vm_end end, unsigned status,
 	request(vm, VM_REQ_END, end, status, how);
 }
 
+void vm_reset(struct vm *vm)
+{
+	vm_lock(vm);
+	request(vm, VM_REQ_RESET, VM_REBOOTED, 0, "the host");
+	vm_unlock(vm);
+}
+
+/* The host's decision, which a reset that waits does not hold up.  Machine
+ * lock.
+ */
+static void end_now(struct vm *vm, enum vm_end end, const char *how)
+{
+	if (vm->request == VM_REQ_RESET)
+		vm->request = VM_REQ_NONE;
+	request(vm, VM_REQ_END, end, 0, how);
+}
+
 static void fail_locked(struct vm *vm, int rc, const struct err *e)
 {
 	if (!vm->error_rc) {
@@ -251,6 +268,7 @@ void vm_pause(struct vm *vm)
 {
 	vm_lock(vm);
 	hold_vcpus(vm);
+	vm->paused = true;
 	vm_unlock(vm);
 	pause_devices(vm);
 }
@@ -263,8 +281,10 @@ void vm_resume(struct vm *vm)
 	vm_lock(vm);
 	if (rc)
 		fail_locked(vm, rc, &e);
+	vm->paused = false;
 	let_go(vm);
 	vm_unlock(vm);
+	wake(vm);		/* what waited meanwhile */
 }
 
 /* To the state after power-on, with what boots in memory.  Nothing runs. */
@@ -309,7 +329,7 @@ static void reset(struct vm *vm)
 	let_go(vm);
 }
 
-/* Are all vCPUs halted for good?  Machine lock. */
+/* Are all vCPUs halted for good?  Machine lock, and nobody holds it still. */
 static bool all_dead(struct vm *vm)
 {
 	bool dead = true;
@@ -346,26 +366,41 @@ static void await(struct vm *vm, uint64_t deadline_ms)
 		return;
 }
 
-/* Until the machine has come to an end; the machine lock is held. */
+/* What only the host's clock or vm_stop() ends, paused or not.  Machine lock. */
+static bool is_over(struct vm *vm, uint64_t deadline_ms)
+{
+	if (atomic_load(&vm->stop))
+		end_now(vm, VM_STOPPED, "stopped");
+	else if (host_ms() >= deadline_ms)
+		end_now(vm, VM_TIMED_OUT, "time limit");
+	return vm->request == VM_REQ_END;
+}
+
+static void sleep_unlocked(struct vm *vm, uint64_t deadline_ms)
+{
+	vm_unlock(vm);
+	await(vm, deadline_ms);
+	vm_lock(vm);
+}
+
+/* Until the machine has come to an end; the machine lock is held.  While
+ * somebody else holds it still, only an end is possible.
+ */
 static void coordinate(struct vm *vm, uint64_t deadline_ms)
 {
-	while (vm->request != VM_REQ_END) {
-		if (atomic_load(&vm->stop)) {
-			request(vm, VM_REQ_END, VM_STOPPED, 0, "stopped");
-		} else if (host_ms() >= deadline_ms) {
-			request(vm, VM_REQ_END, VM_TIMED_OUT, 0, "time limit");
+	while (!is_over(vm, deadline_ms)) {
+		if (vm->holding) {
+			sleep_unlocked(vm, deadline_ms);
 		} else if (vm->request == VM_REQ_RESET) {
 			reset(vm);
-		} else if (all_dead(vm) && all_dead(vm)) {
+		} else if (all_dead(vm) && !vm->holding && all_dead(vm)) {
 			/* Twice: in the first round one may have woken another
 			 * between their answers.
 			 */
 			request(vm, VM_REQ_END, VM_HALTED, 0, "halted with "
 				"interrupts off");
 		} else {
-			vm_unlock(vm);
-			await(vm, deadline_ms);
-			vm_lock(vm);
+			sleep_unlocked(vm, deadline_ms);
 		}
 	}
 }
@@ -450,10 +485,19 @@ int vm_run(struct vm *vm, struct vm_result *result, struct err *e)
 			div_round_up(vm->config.timeout, 1000000);
 	vm_lock(vm);
 	vm->state = VM_PARKED;
-	hold_vcpus(vm);
 	vm->result = (struct vm_result){ .end = VM_FAILED };
 	vm->request = VM_REQ_NONE;
 	vm->error_rc = 0;
+	/* It may have been paused before it started. */
+	while (vm->holding && !is_over(vm, deadline_ms))
+		sleep_unlocked(vm, deadline_ms);
+	if (vm->request == VM_REQ_END) {
+		*result = vm->result;
+		vm_unlock(vm);
+		return 0;
+	}
+	vm->request = VM_REQ_NONE;
+	hold_vcpus(vm);
 	vm_unlock(vm);
 	pthread_mutex_lock(&vm->pause_lock);
 	vm->live = true;

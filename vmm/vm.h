@@ -38,7 +38,17 @@ struct vcpu {
 		bool step;
 	} debug;
 	void *accel_state;
+	_Atomic uint64_t exits[VM_N_EXITS];	/* vcpu_count() */
 };
+
+/* For accelerators, by the thread that runs it. */
+static inline void vcpu_count(struct vcpu *cpu, enum vm_exit why)
+{
+	uint64_t n = atomic_load_explicit(&cpu->exits[why],
+					  memory_order_relaxed);
+
+	atomic_store_explicit(&cpu->exits[why], n + 1, memory_order_relaxed);
+}
 
 /* May the vCPUs run? */
 enum vm_state { VM_PARKED, VM_RUNNING, VM_QUITTING };
@@ -66,6 +76,7 @@ struct vm {
 	pthread_cond_t changed;		/* some field of this group has */
 	enum vm_state state;
 	bool holding;			/* somebody holds the machine still */
+	bool paused;			/* and that is vm_pause() */
 	enum vm_request request;
 	struct vm_result result;
 	struct err error;		/* when result.end is VM_FAILED */

@@ -65,12 +65,48 @@ int vm_run(struct vm *vm, struct vm_result *result, struct err *e);
 /* Let vm_run() return soon; any thread, async-signal-safe. */
 void vm_stop(struct vm *vm);
 
+/* Press the reset button, which works with no_reboot too, and on a paused machine
+ * when it goes on; or the power button, which a guest without ACPI ignores
+ * (-ENODEV: there is none).  Any thread.
+ */
+void vm_reset(struct vm *vm);
+int vm_power_button(struct vm *vm);
+
 /* Stop all CPUs and devices, and let them go on.  When vm_pause() has returned,
  * no thread of the machine's touches guest memory or a disk.  Not from the
- * machine's own threads.
+ * machine's own threads.  Each vm_pause() has its vm_resume(); another's
+ * vm_pause() waits for that.  vm_stop() and the time limit end a paused machine.
  */
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);
+
+/* What the machine does just now, and has done so far.  Any thread. */
+
+enum vm_exit {		/* why a vCPU left guest code, or a CPU in software stopped */
+	VM_EXIT_PIO,		/* port accesses */
+	VM_EXIT_MMIO,		/* device memory */
+	VM_EXIT_HALT,		/* not where the LAPIC is KVM's: it waits there */
+	VM_EXIT_EOI,		/* the end of a level-triggered interrupt */
+	VM_EXIT_WINDOW,		/* ready for an interrupt of the 8259 pair */
+	VM_EXIT_KICK,		/* a thread of ours wanted something */
+	VM_EXIT_EMULATE,	/* an instruction that KVM cannot execute */
+	VM_EXIT_OTHER,
+	VM_N_EXITS,
+};
+const char *vm_exit_name(enum vm_exit why);
+
+struct vm_info {
+	const char *state;	/* "starting", "running", "paused", "ending" */
+	const char *accel;
+	uint64_t memory;	/* bytes of RAM */
+	uint64_t memory_used;	/* bytes that the host has given for it */
+	uint64_t guest_ns;	/* vm_now() */
+	unsigned cpus, resets;
+};
+void vm_info(struct vm *vm, struct vm_info *info);
+
+/* exits[] of the i-th CPU; false: there is none. */
+bool vm_cpu_exits(struct vm *vm, unsigned i, uint64_t exits[VM_N_EXITS]);
 
 /* Devices.  Before vm_run(). */
 
