@@ -217,11 +217,29 @@ static int leave(enum vcpu_exit *why, enum vcpu_exit what)
 	return 0;
 }
 
+static enum vm_exit exit_kind(uint32_t reason)
+{
+	switch (reason) {
+	case KVM_EXIT_IO:
+		return VM_EXIT_PIO;
+	case KVM_EXIT_MMIO:
+		return VM_EXIT_MMIO;
+	case KVM_EXIT_IOAPIC_EOI:
+		return VM_EXIT_EOI;
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+		return VM_EXIT_WINDOW;
+	case KVM_EXIT_INTERNAL_ERROR:
+		return VM_EXIT_EMULATE;
+	}
+	return VM_EXIT_OTHER;
+}
+
 static int handle_exit(struct vcpu *cpu, enum vcpu_exit *why, struct err *e)
 {
 	struct kvm_vcpu *k = kvm_cpu_of(cpu);
 	int rc;
 
+	vcpu_count(cpu, exit_kind(k->run->exit_reason));
 	switch (k->run->exit_reason) {
 	case KVM_EXIT_IO:
 		k->unfinished = true;
@@ -348,6 +366,8 @@ int kvm_run_vcpu(struct vcpu *cpu, enum vcpu_exit *why, struct err *e)
 		else if (cpu->index == 0 && (rc = kvm_inject_ext_int(cpu)))
 			return fail_rc(e, rc, "KVM: an interrupt of the 8259");
 		rc = enter(k);
+		if (rc == -EINTR)
+			vcpu_count(cpu, VM_EXIT_KICK);
 		if (rc == -EINTR || rc == -EAGAIN)
 			rc = GO_ON;
 		else if (rc)
