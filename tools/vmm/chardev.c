@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "vmm/unixsock.h"
 
 void chardevs_init(struct chardevs *c)
 {
@@ -42,52 +42,16 @@ static int open_file(struct chardev *dev, const char *path, struct err *e)
 	return 0;
 }
 
-/* A socket that a dead program left is in the way, one with a listener stays. */
-static int remove_stale(const struct sockaddr_un *addr, struct err *e)
-{
-	struct stat st;
-	int fd, rc;
-
-	if (lstat(addr->sun_path, &st))
-		return 0;
-	if (!S_ISSOCK(st.st_mode))
-		return fail(e, EEXIST, "'%s' exists and is not a socket",
-			    addr->sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return fail_rc(e, -errno, "cannot make a socket");
-	rc = connect(fd, (const void *)addr, sizeof(*addr)) ? -errno : 0;
-	close(fd);
-	if (rc != -ECONNREFUSED)
-		return fail(e, EADDRINUSE, "'%s' is in use by another program",
-			    addr->sun_path);
-	return unlink(addr->sun_path) ?
-		fail_rc(e, -errno, "cannot remove '%s'", addr->sun_path) : 0;
-}
-
 static int open_unix(struct chardev *dev, const char *path, struct err *e)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int rc;
+	int rc = unixsock_listen(path, 0666, &dev->listener, e);
 
-	if (!*path || strlen(path) >= sizeof(addr.sun_path))
-		return fail(e, EINVAL, "a socket's path has 1 to %zu "
-			    "characters, '%s' has %zu",
-			    sizeof(addr.sun_path) - 1, path, strlen(path));
-	strcpy(addr.sun_path, path);
-	rc = remove_stale(&addr, e);
 	if (rc)
 		return rc;
-	dev->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
-			       SOCK_NONBLOCK, 0);
-	if (dev->listener < 0)
-		return fail_rc(e, -errno, "cannot make a socket");
-	if (bind(dev->listener, (void *)&addr, sizeof(addr)))
-		return fail_rc(e, -errno, "cannot make the socket '%s'", path);
 	dev->path = strdup(path);
-	if (!dev->path || listen(dev->listener, 1)) {
+	if (!dev->path) {
 		unlink(path);
-		return fail_rc(e, -errno, "cannot listen on '%s'", path);
+		return fail(e, ENOMEM, "out of memory");
 	}
 	return make_pair(dev, e);
 }
