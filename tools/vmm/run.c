@@ -89,6 +89,8 @@ static int add_devices(struct cli *cli, struct run *run, struct vm *vm)
 		return rc;
 	if ((run->rng && vm_add_rng(vm, VM_BUS_PCI, &e)) ||
 	    (run->balloon && vm_add_balloon(vm, VM_BUS_PCI, &e)) ||
+	    (run->control &&
+	     control_start(run->control, vm, "off", &e)) ||
 	    chardevs_start(&run->chardevs, vm, &e)) {
 		cli_error(cli, "%s", e.text);
 		return VMM_ERROR;
@@ -127,6 +129,9 @@ static int run_machine(struct cli *cli, struct run *run)
 	struct vm *vm = NULL;
 	int rc = 0, status;
 
+	if (run->control_path &&
+	    control_open(run->control_path, &run->control, &e))
+		return cli_bad(cli, "--control: %s", e.text);
 	if (vm_new(&run->config, &vm, &e)) {
 		cli_error(cli, "%s", e.text);
 		return VMM_ERROR;
@@ -143,6 +148,7 @@ static int run_machine(struct cli *cli, struct run *run)
 	 * after them.
 	 */
 	chardevs_forget(&run->chardevs);
+	control_stop(run->control);
 	vm_free(vm);
 	chardevs_stop(&run->chardevs);
 	if (status == CLI_DONE)
@@ -169,6 +175,7 @@ static int run_run(struct cli *cli, int argc, char **argv)
 	}
 	if (status == CLI_DONE)
 		status = run_machine(cli, &run);
+	control_close(run.control);
 	caught = run.chardevs.caught;
 	chardevs_fini(&run.chardevs);
 	for (unsigned i = 0; i < run.n_disks; i++)
@@ -210,6 +217,7 @@ const struct cli_command cmd_run = {
 "  --console HOST         a virtio console, as --serial\n"
 "  --rng                  a source of random numbers\n"
 "  --balloon              lets the host take memory back\n"
+"  --control PATH         a socket at which 'vmm control' gives orders\n"
 "  --timeout SECONDS      end the machine after that time\n"
 "  --no-reboot            end it when the guest asks for a reset\n"
 "  --test-devices         isa-debug-exit and others that CPU tests expect\n"
@@ -219,7 +227,7 @@ const struct cli_command cmd_run = {
 "  -q, --quiet            do not say how the guest ended\n\n"
 "Exit status: 0 powered off, 2 wrong usage, 4 rebooted (--no-reboot), 6 halted\n"
 "for good, 8 triple fault (--no-reboot), 10 timed out, 12 the VMM failed, 14\n"
-"ended by Ctrl-A X; odd: the guest's, through isa-debug-exit.\n\n"
+"ended by Ctrl-A X or 'vmm control PATH quit'; odd: the guest's, through isa-debug-exit.\n\n"
 "Example:\n"
 "  vmm run --kernel vmlinuz --initrd initrd.img --append console=ttyS0 \\\n"
 "      --disk disk.qcow2,overlay\n",

@@ -5,6 +5,7 @@
 
 #include "tools/vmm/chardev.h"
 #include "tools/vmm/disk.h"
+#include "vmm/control.h"
 
 #define RUN_MAX_DISKS 16u
 #define RUN_MAX_SERIALS 4u
@@ -21,6 +22,8 @@ struct run {
 	unsigned n_serials;
 	const char *console;		/* NULL: none */
 	bool rng, balloon;
+	const char *control_path;	/* NULL: none */
+	struct control *control;
 	struct chardevs chardevs;
 };
 

@@ -13,6 +13,7 @@ enum {
 	OPT_KERNEL = CLI_FIRST_OWN, OPT_INITRD, OPT_APPEND, OPT_MEMORY,
 	OPT_CPUS, OPT_DISK, OPT_ACCEL, OPT_CPU, OPT_SERIAL, OPT_RNG,
 	OPT_BALLOON, OPT_CONSOLE, OPT_TIMEOUT, OPT_NO_REBOOT, OPT_TEST_DEVICES,
+	OPT_CONTROL,
 };
 
 #define MAX_TIMEOUT 1e9	/* seconds: three decades, and it fits in ns */
@@ -205,6 +206,9 @@ static int take_option(struct cli *cli, struct run *run, int c, char **argv)
 	case OPT_NO_REBOOT:
 		config->no_reboot = true;
 		return CLI_DONE;
+	case OPT_CONTROL:
+		run->control_path = optarg;
+		return CLI_DONE;
 	case OPT_TEST_DEVICES:
 		config->test_devices = true;
 		return CLI_DONE;
@@ -234,6 +238,7 @@ int run_parse(struct cli *cli, struct run *run, int argc, char **argv)
 		{ "rng", no_argument, NULL, OPT_RNG },
 		{ "balloon", no_argument, NULL, OPT_BALLOON },
 		{ "console", required_argument, NULL, OPT_CONSOLE },
+		{ "control", required_argument, NULL, OPT_CONTROL },
 		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 		{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
 		{ "test-devices", no_argument, NULL, OPT_TEST_DEVICES },

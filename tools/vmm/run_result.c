@@ -6,6 +6,7 @@
 #include "tools/cli/json.h"
 #include "tools/vmm/run.h"
 #include "tools/vmm/vmm.h"
+#include "vmm/control.h"
 
 static const struct {
 	const char *name, *text;
@@ -29,21 +30,6 @@ static int exit_status(const struct vm_result *r)
 				       : ends[r->end].status;
 }
 
-static void put_stats(json_t *disk, const struct vm_disk_stats *s)
-{
-	json_put_size(disk, "reads", s->reads);
-	json_put_size(disk, "writes", s->writes);
-	json_put_size(disk, "flushes", s->flushes);
-	json_put_size(disk, "clears", s->clears);
-	json_put_size(disk, "read-bytes", s->read_bytes);
-	json_put_size(disk, "written-bytes", s->written_bytes);
-	json_put_size(disk, "errors", s->errors);
-	if (!s->errors)
-		return;
-	json_put_string(disk, "last-error", strerror(-s->last_error));
-	json_put_size(disk, "last-error-sector", s->last_error_sector);
-}
-
 static json_t *disks_json(const struct run *run)
 {
 	json_t *list = json_array();
@@ -56,7 +42,7 @@ static json_t *disks_json(const struct run *run)
 		json_put_string(disk, "format", d->format);
 		json_put_bool(disk, "overlay", d->overlay);
 		json_put_bool(disk, "readonly", d->how.readonly);
-		put_stats(disk, &d->stats);
+		control_put_disk(disk, &d->stats);
 		json_array_append_new(list, disk);
 	}
 	return list;

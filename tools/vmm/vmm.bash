@@ -22,6 +22,8 @@ _vmm()
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		words="$(_vmm_commands "$vmm") --help --version"
+	elif [ "${COMP_WORDS[1]}" = control ] && [ "$COMP_CWORD" = 3 ]; then
+		words="status stats pause resume powerdown reset quit balloon"
 	else
 		case $prev in
 		--accel) words="auto kvm soft" ;;

@@ -13,8 +13,8 @@
 #define VMM_TRIPLE_FAULT 8
 #define VMM_TIMED_OUT	10
 #define VMM_ERROR	12
-#define VMM_QUIT	14	/* the user typed Ctrl-A X */
+#define VMM_QUIT	14	/* Ctrl-A X, or the control socket's quit */
 
-extern const struct cli_command cmd_accel, cmd_run;
+extern const struct cli_command cmd_accel, cmd_control, cmd_run;
 
 #endif
