@@ -16,6 +16,7 @@
 
 struct vm;
 struct device;
+struct state_table;
 
 struct device_ops {
 	const char *name;	/* "virtio-blk", for people */
@@ -35,6 +36,9 @@ struct device_ops {
 
 	/* Release everything, the struct itself too.  Paused before. */
 	void (*fini)(struct device *dev);
+
+	/* What of the device is saved (state.h). */
+	const struct state_table *state;
 };
 
 struct device {

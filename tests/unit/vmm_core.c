@@ -151,8 +151,9 @@ static void probe_fini(struct device *dev)
 	(void)dev;
 }
 
-static const struct device_ops probe_ops = { "probe", NULL, NULL, NULL,
-					     probe_fini };
+static const struct device_ops probe_ops = {
+	.name = "probe", .fini = probe_fini
+};
 static const struct region_ops bytes = { probe_read, probe_write, 1, 0 };
 static const struct region_ops wide = { probe_read, probe_write, 8, 0 };
 static const struct region_ops silent = { .max_size = 4 };

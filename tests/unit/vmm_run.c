@@ -212,7 +212,8 @@ static void ticker_fini(struct device *dev)
 }
 
 static const struct device_ops ticker_ops = {
-	"ticker", ticker_reset, ticker_pause, ticker_resume, ticker_fini,
+	.name = "ticker", .reset = ticker_reset, .pause = ticker_pause,
+	.resume = ticker_resume, .fini = ticker_fini,
 };
 
 static void *pauses(void *arg)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "ioapic.h"
+#include "vmm/state.h"
 #include "vmm/vm.h"
 
 #define IOAPIC_LEN	0x1000u
@@ -229,8 +230,50 @@ static void ioapic_fini(struct device *dev)
 	free(dev);
 }
 
+static int ioapic_loaded(void *obj, struct err *e)
+{
+	struct ioapic *io = obj;
+	unsigned pin;
+
+	for (pin = 0; pin < IOAPIC_PINS; pin++) {
+		const struct rte *r = &io->rte[pin];
+
+		if ((r->low & ~(RTE_WRITABLE | RTE_REMOTE_IRR)) ||
+		    (r->high & 0xffffffu))
+			return fail(e, EINVAL, "the entry of pin %u is "
+				    "0x%08x%08x, which sets bits that are "
+				    "always 0", pin, r->high, r->low);
+	}
+	pthread_mutex_lock(&io->dev.vm->irq_lock);
+	for (pin = 0; pin < IOAPIC_PINS; pin++)
+		tell_route(io, pin);
+	pthread_mutex_unlock(&io->dev.vm->irq_lock);
+	return 0;
+}
+
+static const struct state_field rte_fields[] = {
+	STATE_NUMBER(struct rte, low),
+	STATE_NUMBER(struct rte, high),
+};
+
+static const struct state_table rte_state = {
+	.version = 1, STATE_FIELDS(rte_fields),
+};
+
+static const struct state_field ioapic_fields[] = {
+	STATE_NUMBER(struct ioapic, select, .max = 0xff),
+	STATE_NUMBER(struct ioapic, id),
+	STATE_NUMBER(struct ioapic, lines, .max = (1u << IOAPIC_PINS) - 1),
+	STATE_OBJECTS(struct ioapic, rte, &rte_state),
+};
+
+static const struct state_table ioapic_state = {
+	.version = 1, STATE_FIELDS(ioapic_fields), .loaded = ioapic_loaded,
+};
+
 static const struct device_ops ioapic_ops = {
 	.name = "I/O APIC", .reset = ioapic_reset, .fini = ioapic_fini,
+	.state = &ioapic_state,
 };
 
 int ioapic_new(struct vm *vm, struct ioapic **out, struct err *e)

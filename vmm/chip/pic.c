@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "pic.h"
+#include "vmm/state.h"
 #include "vmm/vm.h"
 
 #define CASCADE		2u
@@ -377,8 +378,66 @@ static void pic_fini(struct device *dev)
 	free(dev);
 }
 
+static int half_loaded(void *obj, struct err *e)
+{
+	const struct pic_half *h = obj;
+
+	if (h->elcr & ~h->elcr_mask)
+		return fail(e, EINVAL, "elcr is 0x%x, must be within 0x%x",
+			    h->elcr, h->elcr_mask);
+	if (h->base & 7)
+		return fail(e, EINVAL, "base is 0x%x, must be a multiple of 8",
+			    h->base);
+	return 0;
+}
+
+static int pic_loaded(void *obj, struct err *e)
+{
+	struct pic *pic = obj;
+	struct vm *vm = pic->dev.vm;
+
+	(void)e;
+	pthread_mutex_lock(&vm->irq_lock);
+	update(pic);
+	vm->accel->ext_int(vm, pic->out);
+	pthread_mutex_unlock(&vm->irq_lock);
+	return 0;
+}
+
+static const struct state_field half_fields[] = {
+	STATE_NUMBER(struct pic_half, lines),
+	STATE_NUMBER(struct pic_half, irr),
+	STATE_NUMBER(struct pic_half, isr),
+	STATE_NUMBER(struct pic_half, imr),
+	STATE_NUMBER(struct pic_half, elcr),
+	STATE_NUMBER(struct pic_half, base),
+	STATE_NUMBER(struct pic_half, first, .max = 7),
+	STATE_NUMBER(struct pic_half, init, .max = PIC_ICW4),
+	STATE_NUMBER(struct pic_half, icw1),
+	STATE_BOOL(struct pic_half, read_isr),
+	STATE_BOOL(struct pic_half, poll),
+	STATE_BOOL(struct pic_half, special_mask),
+	STATE_BOOL(struct pic_half, auto_eoi),
+	STATE_BOOL(struct pic_half, rotate_auto_eoi),
+	STATE_BOOL(struct pic_half, special_nested),
+};
+
+static const struct state_table half_state = {
+	.version = 1, STATE_FIELDS(half_fields), .loaded = half_loaded,
+};
+
+static const struct state_field pic_fields[] = {
+	STATE_OBJECT(struct pic, master, &half_state),
+	STATE_OBJECT(struct pic, slave, &half_state),
+};
+
+static const struct state_table pic_state = {
+	.version = 1, STATE_FIELDS(pic_fields), .loaded = pic_loaded,
+};
+
 static const struct device_ops pic_device_ops = {
 	.name = "8259A", .reset = pic_reset, .fini = pic_fini,
+	.state = &pic_state,
 };
 
 int pic_new(struct vm *vm, struct pic **out, struct err *e)

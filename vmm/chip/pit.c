@@ -177,8 +177,20 @@ static void pit_fini(struct device *dev)
 	free(pit);
 }
 
+static const struct state_field pit_fields[] = {
+	STATE_TIMER(struct pit, timer),
+	STATE_OBJECTS(struct pit, ch, &pit_channel_state),
+	STATE_NUMBER(struct pit, port61, .max = PORT61_WRITABLE),
+	STATE_NUMBER(struct pit, last_irq),
+};
+
+static const struct state_table pit_state = {
+	.version = 1, STATE_FIELDS(pit_fields),
+};
+
 static const struct device_ops pit_ops = {
 	.name = "8254", .reset = pit_reset, .fini = pit_fini,
+	.state = &pit_state,
 };
 
 int pit_new(struct vm *vm, struct err *e)

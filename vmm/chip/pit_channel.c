@@ -5,6 +5,8 @@
  *
  * A count that was written is in the counting element one tick later.
  */
+#include <errno.h>
+
 #include "pit_channel.h"
 
 #define CONTROL_BCD	0x01u
@@ -306,3 +308,46 @@ void pit_channel_set_gate(struct pit_channel *ch, bool gate, uint64_t now)
 	else
 		ch->start = now - ch->held;
 }
+
+/* What divides by a count relies on this. */
+static int loaded(void *obj, struct err *e)
+{
+	const struct pit_channel *ch = obj;
+
+	if (ch->counting && !ch->loaded)
+		return fail(e, EINVAL, "it counts, but loaded is 0");
+	if ((ch->has_count || ch->has_next) && !ch->count)
+		return fail(e, EINVAL, "it has a count, but count is 0");
+	return 0;
+}
+
+#define COUNT_MAX 65536
+
+static const struct state_field channel_fields[] = {
+	STATE_NUMBER(struct pit_channel, control, .max = 0x3f),
+	STATE_BOOL(struct pit_channel, gate),
+	STATE_BOOL(struct pit_channel, has_count),
+	STATE_BOOL(struct pit_channel, is_new),
+	STATE_NUMBER(struct pit_channel, count, .max = COUNT_MAX),
+	STATE_BOOL(struct pit_channel, msb_next_write),
+	STATE_BOOL(struct pit_channel, msb_next_read),
+	STATE_NUMBER(struct pit_channel, lsb),
+	STATE_BOOL(struct pit_channel, counting),
+	STATE_BOOL(struct pit_channel, is_held),
+	STATE_BOOL(struct pit_channel, low_first),
+	STATE_NUMBER(struct pit_channel, loaded, .max = COUNT_MAX),
+	STATE_NUMBER(struct pit_channel, frozen, .max = COUNT_MAX),
+	STATE_NUMBER(struct pit_channel, start),
+	STATE_NUMBER(struct pit_channel, held),
+	STATE_BOOL(struct pit_channel, has_next),
+	STATE_BOOL(struct pit_channel, next_low),
+	STATE_NUMBER(struct pit_channel, next_at),
+	STATE_BOOL(struct pit_channel, status_latched),
+	STATE_BOOL(struct pit_channel, count_latched),
+	STATE_NUMBER(struct pit_channel, status),
+	STATE_NUMBER(struct pit_channel, latch, .max = 0xffff),
+};
+
+const struct state_table pit_channel_state = {
+	.version = 1, STATE_FIELDS(channel_fields), .loaded = loaded,
+};

@@ -8,7 +8,7 @@
 #ifndef CHIP_PIT_CHANNEL_H
 #define CHIP_PIT_CHANNEL_H
 
-#include "imgfmt/base/base.h"
+#include "vmm/state.h"
 
 struct pit_channel {
 	uint8_t control;	/* bits 0-5 of the control word */
@@ -35,6 +35,8 @@ struct pit_channel {
 	uint8_t status;
 	uint32_t latch;
 };
+
+extern const struct state_table pit_channel_state;
 
 void pit_channel_reset(struct pit_channel *ch, bool gate);
 
