@@ -71,6 +71,19 @@ static inline const union vec *mmx_source(struct cpu *cpu, const struct uop *u,
 	return op_load(cpu, u, buf, bytes) ? buf : NULL;
 }
 
+/* An unmasked underflow is one of any tiny result, a masked one only of those that
+ * are inexact too: which parts of a result to look at.
+ */
+enum tiny { TINY_NO, TINY_PS, TINY_PD, TINY_SS, TINY_SD };
+bool sse_is_tiny(const union vec *v, enum tiny tiny);
+
+/* sse_exact.c: MXCSR.PE of an addition, subtraction, multiplication, division or
+ * conversion of `a` and `b`, some part of which overflows or is tiny and has that
+ * exception not masked.  `run` is what the host runs with.
+ */
+bool sse_is_inexact(enum op op, enum tiny tiny, const union vec *a,
+		    const union vec *b, uint32_t mxcsr, uint32_t run);
+
 /* MMX registers among the operands, XMM ones? */
 bool insn_uses_mmx(const struct insn *insn);
 bool insn_uses_xmm(const struct insn *insn);

@@ -10,11 +10,6 @@
 
 #include "flags.h"
 
-/* An unmasked underflow is one of any tiny result, a masked one only of those that
- * are inexact too: which parts of a result to look at.
- */
-enum tiny { TINY_NO, TINY_PS, TINY_PD, TINY_SS, TINY_SD };
-
 #define PRECOMPUTATION	(MXCSR_I | MXCSR_D | MXCSR_Z)
 
 static bool is_tiny_single(uint32_t v)
@@ -27,7 +22,7 @@ static bool is_tiny_double(uint64_t v)
 	return !(v & 0x7ff0000000000000) && v & 0xfffffffffffff;
 }
 
-static bool is_tiny(const union vec *v, enum tiny tiny)
+bool sse_is_tiny(const union vec *v, enum tiny tiny)
 {
 	switch (tiny) {
 	case TINY_PS:
@@ -47,6 +42,14 @@ static bool is_tiny(const union vec *v, enum tiny tiny)
 static bool unmasked(const struct cpu *cpu, uint32_t flags)
 {
 	return flags & ~(cpu->fpu.mxcsr >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS;
+}
+
+/* The flags of a computation with this result. */
+static uint32_t tiny_flags(const struct cpu *cpu, uint32_t flags,
+			   const union vec *v, enum tiny tiny)
+{
+	return unmasked(cpu, MXCSR_U) && sse_is_tiny(v, tiny) ?
+	       flags | MXCSR_U : flags;
 }
 
 /* What the host runs with.  Flushing tiny results to zero is for the masked
@@ -74,17 +77,26 @@ static bool fp_flags(struct cpu *cpu, uint32_t flags)
 	return !fault;
 }
 
-/* The same, of a computation with this result. */
-static inline bool fp_result(struct cpu *cpu, uint32_t flags,
-			     const union vec *v, enum tiny tiny)
+/* *v becomes the result of a computation with *src.  False: as fp_flags(). */
+static inline bool compute(struct cpu *cpu, enum op op, host_fp_fn *fn,
+			   enum tiny tiny, union vec *v, const union vec *src)
 {
-	if (unmasked(cpu, MXCSR_U) && is_tiny(v, tiny))
-		flags |= MXCSR_U;
+	uint32_t run = run_mxcsr(cpu), flags;
+	const union vec a = *v;
+
+	flags = fn(v, src, run);
+	if (tiny == TINY_NO)
+		return fp_flags(cpu, flags);
+	flags = tiny_flags(cpu, flags, v, tiny);
+	if (unmasked(cpu, flags & (MXCSR_O | MXCSR_U)) &&
+	    !sse_is_inexact(op, tiny, &a, src, cpu->fpu.mxcsr, run))
+		flags &= ~MXCSR_P;
 	return fp_flags(cpu, flags);
 }
 
 static inline enum done fp_op(struct cpu *cpu, const struct uop *u,
-			      host_fp_fn *fn, unsigned bytes, enum tiny tiny)
+			      host_fp_fn *fn, unsigned bytes, enum tiny tiny,
+			      enum op op)
 {
 	union vec buf, v;
 	const union vec *src = xmm_source(cpu, u, &buf, bytes);
@@ -92,7 +104,7 @@ static inline enum done fp_op(struct cpu *cpu, const struct uop *u,
 	if (!src)
 		return DONE_FAULT;
 	v = *xmm_reg(cpu, u->dst);
-	if (!fp_result(cpu, fn(&v, src, run_mxcsr(cpu)), &v, tiny))
+	if (!compute(cpu, op, fn, tiny, &v, src))
 		return DONE_FAULT;
 	*xmm_reg(cpu, u->dst) = v;
 	return DONE;
@@ -101,37 +113,22 @@ static inline enum done fp_op(struct cpu *cpu, const struct uop *u,
 #define X(name, insn, bytes, tiny)					\
 static enum done op_##name(struct cpu *cpu, const struct uop *u)	\
 {									\
-	return fp_op(cpu, u, host_##name, bytes, tiny);			\
+	return fp_op(cpu, u, host_##name, bytes, tiny, OP_##name);	\
 }
 HOST_FP(X)
 #undef X
 
-/* DPPS and DPPD: the host has put the sum everywhere. */
-static void keep_parts(union vec *v, enum op op, unsigned imm)
-{
-	for (unsigned i = 0; op == OP_DPPS && i < 4; i++)
-		if (!(imm >> i & 1))
-			v->d[i] = 0;
-	for (unsigned i = 0; op == OP_DPPD && i < 2; i++)
-		if (!(imm >> i & 1))
-			v->q[i] = 0;
-}
-
 static inline enum done fp_imm(struct cpu *cpu, const struct uop *u,
-			       host_fp_imm_fn *fn, unsigned bytes, enum op op)
+			       host_fp_imm_fn *fn, unsigned bytes)
 {
-	enum tiny tiny = op == OP_DPPS ? TINY_PS :
-			 op == OP_DPPD ? TINY_PD : TINY_NO;
 	union vec buf, v;
 	const union vec *src = xmm_source(cpu, u, &buf, bytes);
-	uint8_t imm = (uint8_t)u->imm;
 
 	if (!src)
 		return DONE_FAULT;
 	v = *xmm_reg(cpu, u->dst);
-	if (!fp_result(cpu, fn(&v, src, imm, run_mxcsr(cpu)), &v, tiny))
+	if (!fp_flags(cpu, fn(&v, src, (uint8_t)u->imm, run_mxcsr(cpu))))
 		return DONE_FAULT;
-	keep_parts(&v, op, imm);
 	*xmm_reg(cpu, u->dst) = v;
 	return DONE;
 }
@@ -139,10 +136,75 @@ static inline enum done fp_imm(struct cpu *cpu, const struct uop *u,
 #define X(name, insn, bytes)						\
 static enum done op_##name(struct cpu *cpu, const struct uop *u)	\
 {									\
-	return fp_imm(cpu, u, host_##name, bytes, OP_##name);		\
+	return fp_imm(cpu, u, host_##name, bytes);			\
 }
 HOST_FP_IMM(X)
 #undef X
+
+/* Products, their sums, and of four the sum of sums: each step has exceptions of
+ * its own, and the first that is not masked ends it.
+ */
+static bool dot_product(struct cpu *cpu, bool is_double, union vec *v,
+			const union vec *src)
+{
+	union vec products;
+
+	if (is_double) {
+		if (!compute(cpu, OP_MULPD, host_MULPD, TINY_PD, v, src))
+			return false;
+		products = *v;
+		return compute(cpu, OP_HADDPD, host_HADDPD, TINY_PD, v,
+			       &products);
+	}
+	if (!compute(cpu, OP_MULPS, host_MULPS, TINY_PS, v, src))
+		return false;
+	products = *v;
+	if (!compute(cpu, OP_HADDPS, host_HADDPS, TINY_PS, v, &products))
+		return false;
+	products = *v;
+	return compute(cpu, OP_HADDPS, host_HADDPS, TINY_PS, v, &products);
+}
+
+/* The parts that bits `mask` do not name become 0. */
+static void keep_parts(union vec *v, bool is_double, unsigned mask)
+{
+	for (unsigned i = 0; is_double && i < 2; i++)
+		if (!(mask >> i & 1))
+			v->q[i] = 0;
+	for (unsigned i = 0; !is_double && i < 4; i++)
+		if (!(mask >> i & 1))
+			v->d[i] = 0;
+}
+
+static inline enum done dpp(struct cpu *cpu, const struct uop *u,
+			    bool is_double)
+{
+	const union vec *src;
+	union vec buf, v;
+
+	src = xmm_source(cpu, u, &buf, 16);
+	if (!src)
+		return DONE_FAULT;
+	buf = *src;
+	v = *xmm_reg(cpu, u->dst);
+	keep_parts(&v, is_double, (unsigned)u->imm >> 4);
+	keep_parts(&buf, is_double, (unsigned)u->imm >> 4);
+	if (!dot_product(cpu, is_double, &v, &buf))
+		return DONE_FAULT;
+	keep_parts(&v, is_double, (unsigned)u->imm);
+	*xmm_reg(cpu, u->dst) = v;
+	return DONE;
+}
+
+static enum done op_dpps(struct cpu *cpu, const struct uop *u)
+{
+	return dpp(cpu, u, false);
+}
+
+static enum done op_dppd(struct cpu *cpu, const struct uop *u)
+{
+	return dpp(cpu, u, true);
+}
 
 /* To and from MMX registers, which leaves x87 mode even if #XM follows. */
 
@@ -315,6 +377,8 @@ op_fn *sse_fp_pick(const struct insn *insn)
 	return is_wide(insn, 0) ? op_##name##_64 : op_##name##_32;
 	HOST_FP_TO_INT(X)
 #undef X
+	case OP_DPPS: return op_dpps;
+	case OP_DPPD: return op_dppd;
 	default: return NULL;
 	}
 }

@@ -178,16 +178,6 @@ FP_IMM_FUNCTION(ROUNDSS, 15, CASES_16(CASE, 0))
 FP_IMM_FUNCTION(ROUNDSD, 15, CASES_16(CASE, 0))
 #undef CASE
 
-/* The low four bits say where the sum goes: everywhere, and the rest is
- * cleared afterwards.
- */
-#define CASE(n) case (n) << 4: FP_IMM((n) << 4 | 15, "dpps"); break;
-FP_IMM_FUNCTION(DPPS, 0xf0, CASES_16(CASE, 0))
-#undef CASE
-#define CASE(n) case (n) << 4: FP_IMM((n) << 4 | 3, "dppd"); break;
-FP_IMM_FUNCTION(DPPD, 0x30, CASES_4(CASE, 0))
-#undef CASE
-
 void host_x_MPSADBW(void *dst, const void *src, uint8_t imm)
 {
 	switch (imm & 7) {

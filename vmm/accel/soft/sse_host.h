@@ -20,6 +20,7 @@
 #define MXCSR_U		0x10u
 #define MXCSR_P		0x20u
 #define MXCSR_FLAGS	0x3fu
+#define MXCSR_DAZ	0x40u
 #define MXCSR_MASKS	0x1f80u
 #define MXCSR_MASK_SHIFT 7
 #define MXCSR_FTZ	0x8000u
@@ -131,7 +132,7 @@ typedef uint32_t host_fp_imm_fn(void *dst, const void *src, uint8_t imm,
 	X(CMPPS, cmpps, 16) X(CMPPD, cmppd, 16) X(CMPSS, cmpss, 4)	\
 	X(CMPSD, cmpsd, 8) X(ROUNDPS, roundps, 16)			\
 	X(ROUNDPD, roundpd, 16) X(ROUNDSS, roundss, 4)			\
-	X(ROUNDSD, roundsd, 8) X(DPPS, dpps, 16) X(DPPD, dppd, 16)
+	X(ROUNDSD, roundsd, 8)
 
 /* An MMX register and packed floats: the source is 8 or 16 bytes. */
 #define HOST_FP_TO_MMX(X)						\
