@@ -24,7 +24,9 @@ tiny() {
 	local name=$1 where=$2 status=$3 guest=$4 got=0
 	shift 4
 	cat >want
+	ran=
 	[ "$where" != full ] || ! emulated "$accel" || return 0
+	ran=1
 	"$VMM" run --accel "$accel" --memory 64M --timeout 60 --no-reboot \
 		--kernel "$guest" "$@" >got 2>errors </dev/null || got=$?
 	[ "$got" = "$status" ] || { cat got errors

@@ -7,16 +7,36 @@ requires gcc qemu-system-x86_64
 [ "$(uname -m)" = x86_64 ] || skip "the guests are for x86"
 "$SRCDIR/tests/guest/tiny/build" .
 
+# --disk's options.
+disk() {
+	local word words drive= device=
+	IFS=, read -ra words <<<"$1"
+	for word in "${words[@]:1}"; do
+		case $word in
+		format=*) drive+=,$word ;;
+		serial=*) device+=,$word ;;
+		readonly) drive+=,readonly=on ;;
+		overlay) drive+=,snapshot=on ;;
+		*) die "$1: no idea what QEMU calls $word" ;;
+		esac
+	done
+	args+=(-drive "file=${words[0]},if=none,id=disk,discard=unmap$drive"
+		-device "virtio-blk-pci,drive=disk,disable-legacy=on$device")
+}
+
 # Our options in QEMU's words.
 tiny() {
 	local name=$1 where=$2 guest=$4 args=()
 	shift 4
 	cat >want
+	ran=
 	[ "$where" != ours ] || return 0
+	ran=1
 	while [ $# != 0 ]; do
 		case $1 in
 		--append) args+=(-append "$2"); shift ;;
 		--initrd) args+=(-initrd "$2"); shift ;;
+		--disk) disk "$2"; shift ;;
 		--cpus) args+=(-smp "$2"); shift ;;
 		--test-devices)
 			args+=(-device isa-debug-exit,iobase=0xf4,iosize=4) ;;

@@ -4,24 +4,11 @@
  */
 #include "tiny.h"
 
-#define IOAPIC 0xfec00000u
 #define VECTOR_PIT	0x50
 #define VECTOR_TIMER	0x60
 #define VECTOR_SELF	0x70
 
 static volatile uint32_t pit_count, timer_count, self_count;
-
-static void ioapic_write(uint32_t reg, uint32_t v)
-{
-	mmio_write(IOAPIC, reg);
-	mmio_write(IOAPIC + 0x10, v);
-}
-
-static uint32_t ioapic_read(uint32_t reg)
-{
-	mmio_write(IOAPIC, reg);
-	return mmio_read(IOAPIC + 0x10);
-}
 
 static void pit_irq(void)
 {

@@ -65,6 +65,23 @@ int same(const char *a, const char *b)
 	return *a == *b;
 }
 
+int has_arg(const char *word)
+{
+	const char *a = args, *w;
+
+	while (*a) {
+		for (w = word; *w && *a == *w; a++)
+			w++;
+		if (!*w && (*a == ' ' || !*a))
+			return 1;
+		while (*a && *a != ' ')
+			a++;
+		while (*a == ' ')
+			a++;
+	}
+	return 0;
+}
+
 /* The compiler may call these by name. */
 void *memcpy(void *to, const void *from, uint32_t len);
 void *memset(void *to, int byte, uint32_t len);
@@ -154,6 +171,18 @@ void pm_wait(uint32_t ticks)
 void lapic_enable(void)
 {
 	lapic_write(LAPIC_SVR, 0x1ff);
+}
+
+void ioapic_write(uint32_t reg, uint32_t v)
+{
+	mmio_write(IOAPIC, reg);
+	mmio_write(IOAPIC + 0x10, v);
+}
+
+uint32_t ioapic_read(uint32_t reg)
+{
+	mmio_write(IOAPIC, reg);
+	return mmio_read(IOAPIC + 0x10);
 }
 
 /* The command line of either protocol, behind the kernel's name. */

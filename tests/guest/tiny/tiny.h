@@ -73,6 +73,7 @@ void put_dec(uint32_t n);
 /* "what: ok", or what was found; then the guest goes on. */
 void check(const char *what, uint32_t got, uint32_t want);
 int same(const char *a, const char *b);
+int has_arg(const char *word);	/* among args, between spaces */
 void copy(void *to, const void *from, uint32_t len);
 void fill(void *to, uint8_t byte, uint32_t len);
 void power_off(void) __attribute__((noreturn));
@@ -119,5 +120,10 @@ static inline void lapic_write(uint32_t reg, uint32_t v)
 }
 
 void lapic_enable(void);
+
+/* The IOAPIC, by its indirect registers. */
+#define IOAPIC 0xfec00000u
+void ioapic_write(uint32_t reg, uint32_t v);
+uint32_t ioapic_read(uint32_t reg);
 
 #endif
