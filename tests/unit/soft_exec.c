@@ -271,7 +271,7 @@ static void test_full_cache(void)
 
 static void *kicker(void *arg)
 {
-	for (int i = 0; i < 200; i++)
+	for (int i = 0; i < 10; i++)
 		sched_yield();
 	cpu_kick(arg, EVENT_KICK);
 	return NULL;
@@ -286,7 +286,7 @@ static void test_kick(void)
 	begin();
 	cpu = soft_test_cpu(t);
 	PUT(code, 0xeb, 0xfe);
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 10; i++) {
 		cpu_set_state(cpu, &s);
 		CHECK_EQ(pthread_create(&thread, NULL, kicker, cpu), 0);
 		CHECK_EQ(cpu_run(cpu, INT64_MAX / 2), STOP_KICK);

@@ -10,25 +10,25 @@ static inline struct tlb_slot *tlb_slot(const struct cpu *cpu, uint64_t lin)
 	return &cpu->tlb->slot[lin >> 12 & (TLB_SLOTS - 1)];
 }
 
-/* Host memory behind [lin, lin + len), if the TLB knows that it lies in one page
- * that allows the access: the page of the last byte then is the slot's.
- */
+/* Does a tag allow all of [lin, lin + len)?  Then its last byte is in the page. */
+static inline bool tlb_hit(uint64_t tag, uint64_t lin, unsigned len)
+{
+	return __builtin_expect(tag == ((lin + len - 1) & ~PAGE_MASK), 1);
+}
+
+/* Host memory behind [lin, lin + len), or NULL if the TLB cannot say. */
 static inline void *tlb_read(const struct cpu *cpu, uint64_t lin, unsigned len)
 {
 	const struct tlb_slot *s = tlb_slot(cpu, lin);
 
-	if (__builtin_expect(s->read != ((lin + len - 1) & ~PAGE_MASK), 0))
-		return NULL;
-	return (void *)(lin + s->addend);
+	return tlb_hit(s->read, lin, len) ? (void *)(lin + s->addend) : NULL;
 }
 
 static inline void *tlb_write(const struct cpu *cpu, uint64_t lin, unsigned len)
 {
 	const struct tlb_slot *s = tlb_slot(cpu, lin);
 
-	if (__builtin_expect(s->write != ((lin + len - 1) & ~PAGE_MASK), 0))
-		return NULL;
-	return (void *)(lin + s->addend);
+	return tlb_hit(s->write, lin, len) ? (void *)(lin + s->addend) : NULL;
 }
 
 /* The memory operand's linear address where MODE_FLAT or 64-bit mode makes it so

@@ -39,10 +39,13 @@ DEFINE_SET(64, 64)
 #define IMM(bits) ((uint##bits##_t)(int64_t)u->imm)
 
 /* The memory operand as `struct any##bits *p`; or hand over. */
-#define POINT(p, bits, kind)						\
-	struct any##bits *p = tlb_##kind(cpu, flat_lin(cpu, u), bits / 8);	\
+#define POINT(p, bits, kind) POINT_AT(p, bits, kind, flat_lin(cpu, u))
+#define POINT_AT(p, bits, kind, at)					\
+	uint64_t lin_ = at;						\
+	const struct tlb_slot *slot_ = tlb_slot(cpu, lin_);		\
+	struct any##bits *p = (void *)(lin_ + slot_->addend);		\
 									\
-	if (unlikely(!p))						\
+	if (unlikely(!tlb_hit(slot_->kind, lin_, bits / 8)))		\
 		HAND_OVER(uop_call, cpu, u)
 
 /* Moves. */
@@ -445,10 +448,8 @@ static inline bool is_canonical(uint64_t lin)
 FAST(push_r_##bits)							\
 {									\
 	uint64_t sp = (SP - bits / 8) & cpu->ea_mask;			\
-	struct any##bits *p = tlb_write(cpu, sp, bits / 8);		\
+	POINT_AT(p, bits, write, sp);					\
 									\
-	if (unlikely(!p))						\
-		HAND_OVER(uop_call, cpu, u);				\
 	p->v = REG(bits, u->dst);				\
 	SP = sp;							\
 	NEXT(cpu, u);							\
@@ -456,10 +457,8 @@ FAST(push_r_##bits)							\
 FAST(pop_r_##bits)							\
 {									\
 	uint64_t sp = SP & cpu->ea_mask;				\
-	struct any##bits *p = tlb_read(cpu, sp, bits / 8);			\
+	POINT_AT(p, bits, read, sp);					\
 									\
-	if (unlikely(!p))						\
-		HAND_OVER(uop_call, cpu, u);				\
 	SP = (sp + bits / 8) & cpu->ea_mask;				\
 	SET(bits, u->dst, p->v);						\
 	NEXT(cpu, u);							\
@@ -467,10 +466,8 @@ FAST(pop_r_##bits)							\
 FAST(call_##bits)							\
 {									\
 	uint64_t sp = (SP - bits / 8) & cpu->ea_mask;			\
-	struct any##bits *p = tlb_write(cpu, sp, bits / 8);		\
+	POINT_AT(p, bits, write, sp);					\
 									\
-	if (unlikely(!p))						\
-		HAND_OVER(uop_call, cpu, u);				\
 	p->v = (uint##bits##_t)(cpu->block_rip + u->next);		\
 	SP = sp;							\
 	return edge_take(cpu, u + 1);					\
@@ -478,10 +475,10 @@ FAST(call_##bits)							\
 FAST(call_r_##bits)							\
 {									\
 	uint64_t sp = (SP - bits / 8) & cpu->ea_mask;			\
-	struct any##bits *p = tlb_write(cpu, sp, bits / 8);		\
+	POINT_AT(p, bits, write, sp);					\
 	uint##bits##_t target = REG(bits, u->dst);			\
 									\
-	if (unlikely(!p || !OK_##bits(target)))				\
+	if (unlikely(!OK_##bits(target)))				\
 		HAND_OVER(uop_call, cpu, u);				\
 	p->v = (uint##bits##_t)(cpu->block_rip + u->next);		\
 	SP = sp;							\
@@ -491,9 +488,9 @@ FAST(call_r_##bits)							\
 FAST(ret_##bits)							\
 {									\
 	uint64_t sp = SP & cpu->ea_mask;				\
-	struct any##bits *p = tlb_read(cpu, sp, bits / 8);			\
+	POINT_AT(p, bits, read, sp);					\
 									\
-	if (unlikely(!p || !OK_##bits(p->v)))				\
+	if (unlikely(!OK_##bits(p->v)))				\
 		HAND_OVER(uop_call, cpu, u);				\
 	SP = (sp + bits / 8) & cpu->ea_mask;				\
 	cpu->block_rip = p->v;						\

@@ -338,15 +338,13 @@ void lower_block(struct cpu *cpu, struct block *b, const struct insn *insns,
 	struct uop *u = b->uops, *last = u;
 	unsigned pos = 0, count = n;
 
-	memset(u, 0, BLOCK_UOPS * sizeof(*u));
 	if (b->page2 != NO_PAGE)
-		(u++)->fn = uop_second_page;
+		*u++ = (struct uop){ .fn = uop_second_page };
 	for (unsigned i = 0; i < n; i++) {
 		struct uop *before = u;
 
 		pos += insns[i].len;
-		u->next = pos & 0x1ffu;
-		u->ix = i & 31u;
+		*u = (struct uop){ .next = pos & 0x1ffu, .ix = i & 31u };
 		u = lower_insn(cpu, u, &insns[i], live >> i & 1);
 		if (i)
 			fuse(&insns[i - 1], last, before);
