@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vmdk-write.sh - what vimg writes, qemu-img and libvmdk read the same, in every
 # kind of disk, of odd sizes and beyond 2 GiB; a failure leaves nothing.
+# time limit: 300 s
 . "$(dirname "$0")/../functions.sh"
 requires qemu-img qemu-io jq
 
