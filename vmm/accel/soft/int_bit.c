@@ -159,8 +159,12 @@ static enum done op_cmpxchg(struct cpu *cpu, const struct uop *u)
 
 	if (!dst_begin(cpu, u, &d))
 		return DONE_FAULT;
-	while (!dst_end(cpu, u, &d, d.v == acc ? v : d.v))
-		;
+	/* Memory is written back in any case, a register only if equal: of 32
+	 * bits the upper half stays.
+	 */
+	if (u->mem || d.v == acc)
+		while (!dst_end(cpu, u, &d, d.v == acc ? v : d.v))
+			;
 	flags_sub(cpu, acc, d.v, acc - d.v, op_bits(u));
 	if (d.v != acc)
 		reg_set(cpu, REG_OFF(CPU_RAX), u->osize, d.v);
