@@ -175,6 +175,9 @@ static const struct op_row *find_row(const struct op_index *index,
 		if (row->attr & (in->code == CODE_64 ? A_I64 : A_O64) ||
 		    (row->attr & A_PM && vm86_or_real) || !prefix_fits(row, in))
 			continue;
+		/* With REX.B F3 90 is an exchange with R8. */
+		if (row->op == OP_PAUSE && in->rex & 1)
+			continue;
 		if (needs_modrm(row)) {
 			if (!in->has_modrm)
 				in->modrm = (uint8_t)take(r, 1);
