@@ -135,9 +135,16 @@ static enum done op_movs(struct cpu *cpu, const struct uop *u)
 	for (;;) {
 		uint64_t from, to, n;
 
-		if (!source(cpu, u, &from) ||
-		    !destination(cpu, u, ACCESS_WRITE, &to))
+		if (!source(cpu, u, &from))
 			return DONE_FAULT;
+		if (!destination(cpu, u, ACCESS_WRITE, &to)) {
+			struct fault later = cpu->fault;
+
+			/* The source is read before. */
+			if (mem_load(cpu, from, &v, op_bytes(u), ACCESS_READ))
+				cpu->fault = later;
+			return DONE_FAULT;
+		}
 		n = movs_bulk(cpu, u, from, to);
 		if (!n) {
 			if (!mem_load(cpu, from, &v, op_bytes(u),
