@@ -53,6 +53,15 @@ static inline enum done fxsave(struct cpu *cpu, const struct uop *u, bool wide)
 	return DONE;
 }
 
+/* FCW's reserved bits are what they always are; ES and B follow the flags. */
+static void control_settle(struct fpu *fpu)
+{
+	fpu->cw = (uint16_t)((fpu->cw & 0x1f3f) | 0x40);
+	fpu->sw &= 0x7f7f;
+	if (fpu->sw & ~fpu->cw & 0x3f)
+		fpu->sw |= 0x8080;
+}
+
 static inline enum done fxrstor(struct cpu *cpu, const struct uop *u, bool wide)
 {
 	unsigned len = saved_bytes(cpu);
@@ -68,6 +77,7 @@ static inline enum done fxrstor(struct cpu *cpu, const struct uop *u, bool wide)
 	if (mxcsr & ~MXCSR_VALID)
 		return raise_gp(cpu, 0);
 	fpu_set(&cpu->fpu, fx);
+	control_settle(&cpu->fpu);
 	if (!wide) {
 		memcpy(&cpu->fpu.cs, fx + 12, 2);
 		memcpy(&cpu->fpu.ds, fx + 20, 2);
