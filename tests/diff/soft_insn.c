@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* soft_insn.c - every instruction that user mode has, in all its forms, on the
+ * software CPU and on the host's: registers, flags, memory and faults are the same.
+ *
+ * soft_insn [SECONDS [SEED [ROW]]]: forms at random for so long; with CHECK_ALL=1
+ * (or seconds 0) until each form has passed 10000 times.
+ */
+#include <time.h>
+
+#include "tests/check.h"
+#include "tests/lib/insngen.h"
+#include "vmm/accel/soft/lower.h"
+
+#define STATES		24	/* for one instruction */
+#define ENOUGH		10000
+#define MAX_REPORTS	40
+
+enum { FORM_UNKNOWN, FORM_OK, FORM_NONE, FORM_EXCLUDED, FORM_MISSING };
+
+/* What is known of a row in all its forms. */
+struct row_seen {
+	uint32_t passed[GS_N][2][GP_N];
+	uint8_t is[GS_N][2][GP_N];
+	unsigned failed;
+};
+
+static struct {
+	struct twin twin;
+	struct gen gen;
+	struct row_seen *rows;
+	uint64_t n, n_faults;
+	unsigned n_reports, n_failed_rows;
+} t;
+
+/* Is the operation there yet? */
+static bool is_made(const struct insn *in)
+{
+	if (IS_X87(in->op))
+		return x87_pick(in);
+	if (IS_SSE(in->op))
+		return sse_pick(in);
+	if (IS_SYS(in->op))
+		return sys_pick(in);
+	return !IS_SEG(in->op) || seg_pick(in);
+}
+
+static void report(const struct gen_form *f, const struct native_state *s)
+{
+	struct row_seen *seen = &t.rows[f->row];
+	const struct op_row *row = &op_rows[f->row];
+
+	if (!seen->failed++)
+		t.n_failed_rows++;
+	if (seen->failed > 2 || t.n_reports++ >= MAX_REPORTS)
+		return;
+	printf("row %u: %s %03x /%x size %u prefix %u %s: ", f->row,
+	       op_names[row->op], row->opcode, row->ext, f->size, f->prefix,
+	       f->mem ? "memory" : "register");
+	twin_report(&t.twin, s);
+}
+
+/* An instruction that is there, from `n` states; how many passed. */
+static unsigned run_states(const struct gen_form *f, const struct gen_insn *gi,
+			   unsigned n)
+{
+	bool fpu = gen_uses_fpu(&gi->insn);
+	static struct native_state s;
+	unsigned passed = 0;
+
+	native_init(&s);
+	twin_put(&t.twin, gi->offset, gi->bytes, gi->len);
+	for (unsigned i = 0; i < n; i++) {
+		gen_state(&t.gen, &t.twin, gi, &s);
+		if (twin_run(&t.twin, &s, gen_undefined(&gi->insn, &s), fpu))
+			passed++;
+		else
+			report(f, &s);
+		t.n_faults += !t.twin.host_end.ran_off;
+	}
+	t.n += n;
+	return passed;
+}
+
+/* Where a difference once was. */
+static const char *const found[] = {
+	"\x0f\xb1\xca",		/* cmpxchg %ecx, %edx: upper half if not equal */
+	"\x0f\xb1\xc2",
+	"\xf3\x41\x90",		/* xchg %rax, %r8: no pause */
+	"\xa4",			/* movsb: the source's fault is first */
+	"\xf3\x48\xa5",
+	"\x0f\xae\x0f",		/* fxrstor (%rdi): reserved bits, ES */
+	"\x0f\x15\x44\x24\x01",	/* unpckhps 1(%rsp): #GP or #SS */
+};
+
+static void run_found(void)
+{
+	for (unsigned i = 0; i < sizeof(found) / sizeof(found[0]); i++) {
+		struct gen_insn gi = { .len = (unsigned)strlen(found[i]),
+				       .offset = 256 };
+		struct gen_form f = { 0 };
+
+		memcpy(gi.bytes, found[i], gi.len);
+		CHECK(insn_decode(&t.gen.index, gi.bytes, gi.len, CODE_64,
+				  false, &gi.insn) == DECODE_OK);
+		f.row = (unsigned)(gi.insn.row - op_rows);
+		f.mem = gi.insn.mem;
+		run_states(&f, &gi, 1000);
+	}
+}
+
+/* One instruction from `n` states. */
+static void run_form(const struct gen_form *f, unsigned n)
+{
+	struct row_seen *seen = &t.rows[f->row];
+	uint8_t *is = &seen->is[f->size][f->mem][f->prefix];
+	uint64_t r = gen_random(&t.gen);
+	unsigned offset = r & 7 ? 256 + (r >> 8 & 15) :
+			  (unsigned)(TWIN_PAGE - 1 - (r >> 8) % 12);
+	struct gen_insn gi;
+
+	if (!gen_make(&t.gen, f, offset, &gi)) {
+		if (*is == FORM_UNKNOWN)
+			*is = FORM_NONE;
+		return;
+	}
+	if (gen_excluded(&gi.insn)) {
+		*is = FORM_EXCLUDED;
+		return;
+	}
+	if (!gi.ud && !is_made(&gi.insn)) {
+		*is = FORM_MISSING;
+		return;
+	}
+	*is = FORM_OK;
+	seen->passed[f->size][f->mem][f->prefix] += run_states(f, &gi, n);
+}
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+static void run_random(double seconds, unsigned only)
+{
+	double end = now() + seconds;
+
+	while (now() < end)
+		for (unsigned i = 0; i < 64; i++) {
+			uint64_t r = gen_random(&t.gen);
+			struct gen_form f = {
+				.row = (unsigned)(r >> 16) % n_op_rows,
+				.size = (r & 0xff) % GS_N,
+				.prefix = (r >> 8 & 0xff) % GP_N,
+				.mem = r >> 63 };
+
+			if (only < n_op_rows)
+				f.row = only;
+			if (t.rows[f.row].is[f.size][f.mem][f.prefix] !=
+			    FORM_NONE)
+				run_form(&f, STATES);
+		}
+}
+
+/* Until every form that there is has passed often enough. */
+static bool all_forms(unsigned row, unsigned n)
+{
+	bool more = false;
+
+	for (unsigned k = 0; k < GS_N * 2 * GP_N; k++) {
+		struct gen_form f = { .row = row, .size = k % GS_N,
+				      .mem = k / GS_N & 1,
+				      .prefix = k / GS_N / 2 };
+		struct row_seen *seen = &t.rows[row];
+		uint8_t is = seen->is[f.size][f.mem][f.prefix];
+
+		if (is > FORM_OK ||
+		    seen->passed[f.size][f.mem][f.prefix] >= ENOUGH)
+			continue;
+		for (unsigned i = 0; i < n; i += STATES)
+			run_form(&f, STATES);
+		more |= seen->passed[f.size][f.mem][f.prefix] < ENOUGH &&
+			seen->failed < 10;
+	}
+	return more;
+}
+
+static void run_all(void)
+{
+	bool more = true;
+
+	while (more) {
+		more = false;
+		for (unsigned row = 0; row < n_op_rows; row++)
+			more |= all_forms(row, ENOUGH / 8);
+	}
+}
+
+/* Rows, each with what passed least and most. */
+static void print_table(bool all)
+{
+	unsigned n_forms[5] = { 0 }, n_enough = 0, n_seen = 0;
+
+	for (unsigned row = 0; row < n_op_rows; row++) {
+		const struct row_seen *s = &t.rows[row];
+		uint64_t least = UINT64_MAX, sum = 0;
+		unsigned n = 0, forms[5] = { 0 };
+
+		for (unsigned k = 0; k < GS_N * 2 * GP_N; k++) {
+			unsigned is = (&s->is[0][0][0])[k];
+			uint64_t v = (&s->passed[0][0][0])[k];
+
+			forms[is]++;
+			n_forms[is]++;
+			if (is != FORM_OK)
+				continue;
+			n++;
+			least = v < least ? v : least;
+			sum += v;
+			n_enough += v >= ENOUGH;
+			n_seen += v > 0;
+		}
+		if (all)
+			printf("%4u %03x /%x %-10s %2u forms, passed %" PRIu64
+			       " (least %" PRIu64 "), excluded %u, missing %u\n",
+			       row, op_rows[row].opcode, op_rows[row].ext,
+			       op_names[op_rows[row].op], n, sum,
+			       n ? least : 0, forms[FORM_EXCLUDED],
+			       forms[FORM_MISSING]);
+	}
+	printf("forms (row x size x register or memory x prefix): %u, of them %u "
+	       "passed, %u at least %u times; excluded %u, not yet made %u\n",
+	       n_forms[FORM_OK], n_seen, n_enough, ENOUGH,
+	       n_forms[FORM_EXCLUDED], n_forms[FORM_MISSING]);
+}
+
+int main(int argc, char **argv)
+{
+	bool all = getenv("CHECK_ALL") && !argv[1];
+	double seconds = argc > 1 ? atof(argv[1]) : 4;
+	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) :
+				   (uint64_t)time(NULL);
+	double began;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("seed %" PRIu64 "\n", seed);
+	gen_init(&t.gen, seed);
+	twin_new(&t.twin);
+	t.rows = calloc(n_op_rows, sizeof(*t.rows));
+	CHECK(t.rows);
+	began = now();
+	run_found();
+	if (all || seconds <= 0)
+		run_all();
+	else
+		run_random(seconds, argc > 3 ? (unsigned)atoi(argv[3]) : ~0u);
+	began = now() - began;
+	print_table(all || seconds <= 0);
+	printf("%" PRIu64 " executions (%" PRIu64 " faults) in %.1f s, %.0f a "
+	       "second; %u rows differ\n", t.n, t.n_faults, began,
+	       (double)t.n / began, t.n_failed_rows);
+	twin_free(&t.twin);
+	free(t.rows);
+	return t.n_failed_rows != 0;
+}

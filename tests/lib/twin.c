@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* twin.c - the same instructions on the host's CPU and on the software CPU. */
+#include "twin.h"
+
+#include <sys/mman.h>
+
+#include "tests/check.h"
+#include "vmm/accel/soft/flags.h"
+#include "vmm/accel/soft/soft_test.h"
+
+#define CODE_SIZE	(NATIVE_CODE_LEN + TWIN_PAGE)
+#define MAX_INSNS	20000
+#define INT3		0xcc
+#define CR4_FSGSBASE	0x10000u
+
+/* Memory: where it is, and where in the software CPU's copy. */
+struct piece {
+	uint64_t lin;
+	unsigned offset, len;
+	bool writable;
+};
+
+static const struct piece pieces[] = {
+	{ TWIN_LOW, 0x3000, 0x2000, true },
+	{ TWIN_RO, 0x5000, 0x1000, false },
+	{ TWIN_RO + 0x1000, 0x6000, 0x1000, true },
+	{ TWIN_HIGH, 0x7000, 0x2000, true },
+	{ TWIN_TOP32, 0x9000, 0x1000, true },
+};
+#define N_PIECES (sizeof(pieces) / sizeof(pieces[0]))
+#define RAM_SIZE	0xa000u
+
+static uint8_t *host_at(uint64_t lin)
+{
+	return (uint8_t *)(uintptr_t)lin;
+}
+
+static void set_state(struct twin *t)
+{
+	struct soft_test_end end;
+	struct cpu_state s;
+
+	soft_test_state64(&s);
+	s.cr0 |= CPU_CR0_AM;
+	s.cr4 |= CR4_FSGSBASE;
+	s.seg[CPU_ES].selector = s.seg[CPU_DS].selector = 0;
+	s.seg[CPU_FS].selector = s.seg[CPU_GS].selector = 0;
+	s.rip = NATIVE_CODE;
+	soft_test_run(t->soft, &s, 1, &end);
+}
+
+void twin_new(struct twin *t)
+{
+	memset(t, 0, sizeof(*t));
+	CHECK_EQ(soft_test_new(&t->soft, RAM_SIZE), 0);
+	t->cpu = soft_test_cpu(t->soft);
+	t->ram = soft_test_memory(t->soft);
+	native_open();
+	native_map(TWIN_LOW, 4 * TWIN_PAGE);
+	native_map(TWIN_HIGH, 2 * TWIN_PAGE);
+	native_map(TWIN_TOP32, TWIN_PAGE);
+	for (unsigned i = 3 * TWIN_PAGE; i < RAM_SIZE; i++)
+		t->ram[i] = (uint8_t)(i * 2654435761u >> 11);
+	memcpy(t->ram, host_at(NATIVE_CODE), CODE_SIZE);
+	CHECK_EQ(soft_test_map(t->soft, NATIVE_CODE, 0, CODE_SIZE,
+			       SOFT_TEST_R | SOFT_TEST_X), 0);
+	for (unsigned i = 0; i < N_PIECES; i++) {
+		const struct piece *p = &pieces[i];
+
+		memcpy(host_at(p->lin), t->ram + p->offset, p->len);
+		if (!p->writable)
+			CHECK(!mprotect(host_at(p->lin), p->len, PROT_READ));
+		CHECK_EQ(soft_test_map(t->soft, p->lin, p->offset, p->len,
+				       SOFT_TEST_R |
+				       (p->writable ? SOFT_TEST_W : 0)), 0);
+	}
+	set_state(t);
+}
+
+void twin_free(struct twin *t)
+{
+	native_close();
+	soft_test_free(t->soft);
+}
+
+/* What runs must not change the INT3s. */
+static void protect_code(int prot)
+{
+	CHECK(!mprotect(host_at(NATIVE_CODE), CODE_SIZE, prot));
+}
+
+void twin_put(struct twin *t, unsigned offset, const uint8_t *bytes,
+	      unsigned len)
+{
+	memset(t->ram + t->code_at, INT3, t->code_len);
+	soft_test_wrote(t->soft, t->code_at, t->code_len);
+	protect_code(PROT_READ | PROT_WRITE);
+	CHECK_EQ(native_put(offset, bytes, len), 0);
+	protect_code(PROT_READ | PROT_EXEC);
+	memcpy(t->ram + offset, bytes, len);
+	soft_test_wrote(t->soft, offset, len);
+	t->code_at = offset;
+	t->code_len = len;
+}
+
+void twin_poke(struct twin *t, uint64_t lin, const void *bytes, unsigned len)
+{
+	for (unsigned i = 0; i < N_PIECES; i++) {
+		const struct piece *p = &pieces[i];
+		uint64_t from = max_u64(lin, p->lin);
+		uint64_t to = min_u64(lin + len, p->lin + p->len);
+
+		if (!p->writable || from >= to || lin + len < lin)
+			continue;
+		memcpy(host_at(from), (const uint8_t *)bytes + (from - lin),
+		       to - from);
+		memcpy(t->ram + p->offset + (from - p->lin),
+		       (const uint8_t *)bytes + (from - lin), to - from);
+	}
+}
+
+static void run_ours(struct twin *t, const struct native_state *in)
+{
+	struct twin_end *end = &t->our_end;
+	struct cpu *cpu = t->cpu;
+	enum stop stop;
+
+	memcpy(cpu->gpr, in->gpr, sizeof(cpu->gpr));
+	cpu->seg[CPU_FS].base = in->fs_base;
+	cpu->seg[CPU_GS].base = in->gs_base;
+	cpu->rip = NATIVE_CODE + t->code_at;
+	eflags_set(cpu, (in->rflags & NATIVE_FLAGS) | 0x202);
+	if (!(cpu->mode & MODE_AC) != !(cpu->eflags & EFL_AC))
+		cpu_mode_changed(cpu);
+	if (t->with_fpu)
+		fpu_set(&cpu->fpu, in->fxsave);
+	stop = cpu_run(cpu, MAX_INSNS);
+	memcpy(t->ours.gpr, cpu->gpr, sizeof(cpu->gpr));
+	t->ours.rflags = eflags_get(cpu);
+	t->ours.fs_base = cpu->seg[CPU_FS].base;
+	t->ours.gs_base = cpu->seg[CPU_GS].base;
+	if (t->with_fpu)
+		fpu_get(&cpu->fpu, t->ours.fxsave);
+	*end = (struct twin_end){ .rip = cpu->rip, .vector = -(int)stop - 1 };
+	if (stop != STOP_FAULT)
+		return;
+	end->vector = cpu->fault.vector;
+	end->error = cpu->fault.has_error ? cpu->fault.error : 0;
+	end->cr2 = end->vector == EXC_PF ? cpu->fault.cr2 : 0;
+	end->ran_off = end->vector == EXC_BP;
+	/* Until there is an INT3. */
+	if (end->vector == EXC_UD && cpu->rip - NATIVE_CODE < CODE_SIZE &&
+	    t->ram[cpu->rip - NATIVE_CODE] == INT3)
+		end->ran_off = true;
+	if (end->ran_off)
+		end->vector = EXC_BP;
+}
+
+static void run_host(struct twin *t, const struct native_state *in)
+{
+	struct native_end end;
+
+	t->host = *in;
+	native_run(&t->host, &end);
+	t->host_end = (struct twin_end){ .vector = end.vector, .rip = end.rip,
+					 .error = end.error, .cr2 = end.cr2 };
+	if (!end.fault || end.vector == EXC_BP) {
+		t->host_end.ran_off = true;
+		t->host_end.vector = EXC_BP;
+	}
+}
+
+/* Of a page fault where no process has memory Linux hides one bit. */
+#define TASK_END 0x7ffffffff000ull
+
+static uint64_t error_mask(const struct twin_end *end)
+{
+	return end->vector == EXC_PF && end->cr2 >= TASK_END ? ~1ull : ~0ull;
+}
+
+static bool same_end(struct twin *t)
+{
+	const struct twin_end *h = &t->host_end, *o = &t->our_end;
+
+	if (h->vector == o->vector && h->rip == o->rip && h->cr2 == o->cr2 &&
+	    !((h->error ^ o->error) & error_mask(h)))
+		return true;
+	snprintf(t->why, sizeof(t->why), "end: host vector %d error %" PRIx64
+		 " cr2 %" PRIx64 " rip %" PRIx64 ", ours %d %" PRIx64 " %"
+		 PRIx64 " %" PRIx64, h->vector, h->error, h->cr2, h->rip,
+		 o->vector, o->error, o->cr2, o->rip);
+	return false;
+}
+
+static bool same_general(struct twin *t, uint64_t undefined)
+{
+	uint64_t flags = (t->host.rflags ^ t->ours.rflags) & TWIN_FLAGS &
+			 ~undefined;
+
+	for (unsigned i = 0; i < 16; i++)
+		if (t->host.gpr[i] != t->ours.gpr[i]) {
+			snprintf(t->why, sizeof(t->why), "register %u: host %"
+				 PRIx64 ", ours %" PRIx64, i, t->host.gpr[i],
+				 t->ours.gpr[i]);
+			return false;
+		}
+	if (flags) {
+		snprintf(t->why, sizeof(t->why), "flags %" PRIx64 ": host %"
+			 PRIx64 ", ours %" PRIx64, flags, t->host.rflags,
+			 t->ours.rflags);
+		return false;
+	}
+	if (native_has_bases() && (t->host.fs_base != t->ours.fs_base ||
+				   t->host.gs_base != t->ours.gs_base)) {
+		snprintf(t->why, sizeof(t->why), "base of FS or GS");
+		return false;
+	}
+	return true;
+}
+
+/* FCW, FSW, FTW, MXCSR, the registers; not FOP, FIP and FDP, which the host
+ * does not always keep, nor what is reserved.
+ */
+static bool same_fpu(struct twin *t)
+{
+	const uint8_t *h = t->host.fxsave, *o = t->ours.fxsave;
+	unsigned at = 0;
+
+	if (memcmp(h, o, 5))
+		at = 1;
+	else if (memcmp(h + 24, o + 24, 4))
+		at = 24;
+	for (unsigned i = 0; i < 8 && !at; i++)
+		if (memcmp(h + 32 + 16 * i, o + 32 + 16 * i, 10))
+			at = 32 + 16 * i;
+	for (unsigned i = 160; i < 416 && !at; i += 16)
+		if (memcmp(h + i, o + i, 16))
+			at = i;
+	if (!at)
+		return true;
+	at &= ~15u;
+	snprintf(t->why, sizeof(t->why), "FXSAVE %u: host", at);
+	for (unsigned side = 0; side < 2; side++) {
+		size_t n = strlen(t->why);
+
+		for (int i = 15; i >= 0; i--, n += 2)
+			snprintf(t->why + n, sizeof(t->why) - n, "%02x",
+				 (side ? o : h)[at + (unsigned)i]);
+		if (!side)
+			snprintf(t->why + n, sizeof(t->why) - n, ", ours ");
+	}
+	return false;
+}
+
+static bool same_memory(struct twin *t)
+{
+	for (unsigned i = 0; i < N_PIECES; i++) {
+		const struct piece *p = &pieces[i];
+		const uint8_t *h = host_at(p->lin), *o = t->ram + p->offset;
+		unsigned at = 0;
+
+		if (!memcmp(h, o, p->len))
+			continue;
+		while (h[at] == o[at])
+			at++;
+		snprintf(t->why, sizeof(t->why), "memory at %" PRIx64
+			 ": host %02x, ours %02x", p->lin + at, h[at], o[at]);
+		return false;
+	}
+	return true;
+}
+
+static void make_alike(struct twin *t)
+{
+	for (unsigned i = 0; i < N_PIECES; i++)
+		memcpy(t->ram + pieces[i].offset, host_at(pieces[i].lin),
+		       pieces[i].len);
+	set_state(t);
+}
+
+bool twin_run(struct twin *t, const struct native_state *in,
+	      uint64_t undefined, bool with_fpu)
+{
+	bool same;
+
+	t->with_fpu = with_fpu;
+	t->why[0] = 0;
+	run_host(t, in);
+	run_ours(t, in);
+	if (!t->host_end.ran_off)
+		undefined = 0;	/* as if it had not run */
+	same = same_end(t) && same_general(t, undefined) &&
+	       (!with_fpu || same_fpu(t)) && same_memory(t);
+	if (!same)
+		make_alike(t);
+	return same;
+}
+
+static void print_state(const char *name, const struct native_state *s)
+{
+	printf("  %s:", name);
+	for (unsigned i = 0; i < 16; i++)
+		printf("%s%s=%" PRIx64, i % 4 ? " " : "\n    ",
+		       (const char *[]){ "ax", "cx", "dx", "bx", "sp", "bp",
+			"si", "di", "8", "9", "10", "11", "12", "13", "14",
+			"15" }[i], s->gpr[i]);
+	printf("\n    flags=%" PRIx64 " fs=%" PRIx64 " gs=%" PRIx64 "\n",
+	       s->rflags, s->fs_base, s->gs_base);
+}
+
+void twin_report(const struct twin *t, const struct native_state *in)
+{
+	printf("%s\n  at %" PRIx64 ":", t->why,
+	       (uint64_t)NATIVE_CODE + t->code_at);
+	for (unsigned i = 0; i < t->code_len; i++)
+		printf(" %02x", t->ram[t->code_at + i]);
+	printf("\n");
+	print_state("before", in);
+	print_state("host", &t->host);
+	print_state("ours", &t->ours);
+	if (!t->with_fpu)
+		return;
+	printf("  fxsave before:");
+	for (unsigned i = 0; i < 416; i++)
+		printf("%s%02x", i % 16 ? "" : "\n    ", in->fxsave[i]);
+	printf("\n");
+}

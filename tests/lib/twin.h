@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* twin.h - the same instructions on the host's CPU and on the software CPU, over
+ * two copies of the same memory, and all that is defined compared.
+ *
+ *	twin_new() -> twin_put() -> twin_poke() ... twin_run() ...
+ *
+ * Both copies stay alike from run to run, so that nothing needs to be restored.
+ * One thread; a process has one of these, for native.h has.
+ */
+#ifndef TESTS_TWIN_H
+#define TESTS_TWIN_H
+
+#include "native.h"
+#include "vmm/accel/soft/soft.h"
+
+/* The memory, the same for both: pages that can be written, but for one, and
+ * nothing around them.
+ */
+#define TWIN_LOW	0x30000000ull		/* four pages */
+#define TWIN_RO		0x30002000ull		/* its third, read-only */
+#define TWIN_HIGH	0x7e0000000000ull	/* two pages */
+#define TWIN_TOP32	0xfffff000ull		/* one page, to 4 GiB */
+#define TWIN_PAGE	0x1000u
+
+/* RFLAGS bits that are compared. */
+#define TWIN_FLAGS	0x247fd5ull
+
+/* How the instructions ended. */
+struct twin_end {
+	bool ran_off;		/* reached a byte of INT3 at rip */
+	int vector;
+	uint64_t error, cr2, rip;
+};
+
+struct twin {
+	struct soft_test *soft;
+	struct cpu *cpu;
+	uint8_t *ram;			/* the software CPU's copy */
+	struct native_state host, ours;	/* after twin_run() */
+	struct twin_end host_end, our_end;
+	unsigned code_at, code_len;
+	bool with_fpu;
+	char why[160];			/* what differed */
+};
+
+void twin_new(struct twin *t);
+void twin_free(struct twin *t);
+
+/* Put instructions at NATIVE_CODE + `offset`. */
+void twin_put(struct twin *t, unsigned offset, const uint8_t *bytes,
+	      unsigned len);
+
+/* Both copies of writable memory get these bytes; what lies elsewhere is left. */
+void twin_poke(struct twin *t, uint64_t lin, const void *bytes, unsigned len);
+
+/* Run both from `in`.  Flags in `undefined` (RFLAGS bits) are not compared; the
+ * x87 and SSE state only if `with_fpu`.  False: t->why says what differs, and
+ * the copies of memory are made alike again.
+ */
+bool twin_run(struct twin *t, const struct native_state *in,
+	      uint64_t undefined, bool with_fpu);
+
+/* To standard output: the code, the state before and both after. */
+void twin_report(const struct twin *t, const struct native_state *in);
+
+#endif
