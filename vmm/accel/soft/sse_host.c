@@ -194,9 +194,6 @@ void host_x_MPSADBW(void *dst, const void *src, uint8_t imm)
 	}
 }
 
-/* REX.W makes the lengths 64 bits wide; of 32 bits, the caller has extended the
- * sign.
- */
 #define STR_CASE(n, insn)						\
 	case n:								\
 		__asm__ volatile("movdqa (%[a]), %%xmm1\n\t"		\
@@ -223,10 +220,10 @@ uint64_t host_##name(struct host_pcmpstr *p, uint8_t imm)		\
 	return c | z << 6 | s << 7 | o << 11;				\
 }
 
-#define CASE(n) STR_CASE(n, "pcmpestrmq")
+#define CASE(n) STR_CASE(n, "pcmpestrm")
 STR_FUNCTION(PCMPESTRM, CASES_128(CASE, 0))
 #undef CASE
-#define CASE(n) STR_CASE(n, "pcmpestriq")
+#define CASE(n) STR_CASE(n, "pcmpestri")
 STR_FUNCTION(PCMPESTRI, CASES_128(CASE, 0))
 #undef CASE
 #define CASE(n) STR_CASE(n, "pcmpistrm")

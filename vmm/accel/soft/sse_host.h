@@ -190,7 +190,7 @@ host_imm_fn host_x_MPSADBW;
  */
 struct host_pcmpstr {
 	const void *a, *b;
-	int64_t eax, edx;	/* sign-extended if they are 32 bits wide */
+	int32_t eax, edx;
 	uint32_t index;
 	uint8_t mask[16] __attribute__((aligned(16)));
 };

@@ -121,6 +121,14 @@ static enum done op_ptest(struct cpu *cpu, const struct uop *u)
 
 /* String comparisons.  Their memory operand may be anywhere. */
 
+/* Only up to 16 they count, whatever their sign. */
+static int32_t length(uint64_t reg, bool wide)
+{
+	int64_t v = wide ? (int64_t)reg : (int32_t)reg;
+
+	return (int32_t)(v > 16 ? 16 : v < -16 ? -16 : v);
+}
+
 static inline enum done pcmpstr(struct cpu *cpu, const struct uop *u,
 				host_pcmpstr_fn *fn, bool wide, bool mask)
 {
@@ -133,12 +141,8 @@ static inline enum done pcmpstr(struct cpu *cpu, const struct uop *u,
 			return DONE_FAULT;
 		p.b = &buf;
 	}
-	p.eax = (int64_t)cpu->gpr[CPU_RAX];
-	p.edx = (int64_t)cpu->gpr[CPU_RDX];
-	if (!wide) {
-		p.eax = (int32_t)p.eax;
-		p.edx = (int32_t)p.edx;
-	}
+	p.eax = length(cpu->gpr[CPU_RAX], wide);
+	p.edx = length(cpu->gpr[CPU_RDX], wide);
 	flags_set(cpu, fn(&p, (uint8_t)u->imm));
 	if (mask)
 		memcpy(xmm_reg(cpu, 0), p.mask, 16);
