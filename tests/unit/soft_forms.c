@@ -141,7 +141,7 @@ static void run(struct soft_test *t, const uint8_t *memory,
 		for (unsigned i = 0; i < N_INSNS; i++) {
 			soft_test_run(t, &r->s, 1, &r->end);
 			total += r->end.insns;
-			if (r->end.fault)
+			if (r->end.fault || r->end.halted)
 				break;
 		}
 		r->end.insns = total;

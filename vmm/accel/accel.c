@@ -5,7 +5,7 @@
 #include "vmm/accel.h"
 
 /* The best first. */
-static const struct accel *const accels[] = { &accel_kvm };
+static const struct accel *const accels[] = { &accel_kvm, &accel_soft };
 #define N_ACCELS (sizeof(accels) / sizeof(accels[0]))
 
 const struct accel *accel_at(size_t i)

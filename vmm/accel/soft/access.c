@@ -7,6 +7,7 @@
 
 #include "block.h"
 #include "flags.h"
+#include "vmm/chip/lapic.h"
 #include "vmm/vm.h"
 
 /* Segments. */
@@ -165,6 +166,9 @@ bool mem_ram(struct cpu *cpu, uint64_t gpa, enum access how, uint64_t *offset)
 		       write ? MEM_WRITE : MEM_READ);
 	if (!host)
 		return false;
+	/* A LAPIC that the guest moved there. */
+	if (cpu->lapic && lapic_covers(cpu->lapic, gpa))
+		return false;
 	*offset = (uint64_t)(host - cpu->soft->ram) + (gpa & PAGE_MASK);
 	return true;
 }
@@ -197,13 +201,28 @@ void tlb_fill(struct cpu *cpu, uint64_t lin, uint64_t gpa, unsigned kinds)
 
 /* One access that lies in a page, after translation. */
 
+/* Between instructions (a fetch, an interrupt's stack) the state is right. */
+static void look_at_clock(struct cpu *cpu)
+{
+	if (cpu->u)
+		sync(cpu, cpu->u);
+	cpu_time(cpu);
+}
+
 static uint64_t device_load(struct cpu *cpu, uint64_t gpa, unsigned len)
 {
+	uint64_t v;
+
 	cpu->bus_used = true;
 	if (!cpu->soft->vm)
 		return UINT64_MAX;
-	sync(cpu, cpu->u);
-	return bus_read(cpu->soft->vm, BUS_MMIO, gpa, len);
+	look_at_clock(cpu);
+	if (cpu->lapic && lapic_covers(cpu->lapic, gpa))
+		v = lapic_mmio_read(cpu->lapic, gpa, len);
+	else
+		v = bus_read(cpu->soft->vm, BUS_MMIO, gpa, len);
+	cpu_bus_done(cpu);
+	return v;
 }
 
 static void device_store(struct cpu *cpu, uint64_t gpa, uint64_t v,
@@ -212,8 +231,12 @@ static void device_store(struct cpu *cpu, uint64_t gpa, uint64_t v,
 	cpu->bus_used = true;
 	if (!cpu->soft->vm)
 		return;
-	sync(cpu, cpu->u);
-	bus_write(cpu->soft->vm, BUS_MMIO, gpa, len, v);
+	look_at_clock(cpu);
+	if (cpu->lapic && lapic_covers(cpu->lapic, gpa))
+		lapic_mmio_write(cpu->lapic, gpa, len, v);
+	else
+		bus_write(cpu->soft->vm, BUS_MMIO, gpa, len, v);
+	cpu_bus_done(cpu);
 }
 
 static void phys_load(struct cpu *cpu, uint64_t gpa, uint8_t *buf, unsigned len)
@@ -265,11 +288,14 @@ static bool translate_span(struct cpu *cpu, uint64_t lin, unsigned len,
 	uint64_t second = lin + room;
 
 	s->first = len < room ? len : (unsigned)room;
+	if (cpu->watch && (how & ACCESS_KIND) != ACCESS_EXEC)
+		debug_data(cpu, lin, len, how & ACCESS_WRITE);
 	if (!mmu_translate(cpu, lin, how, &s->gpa[0]))
 		return false;
 	if (s->first == len)
 		return true;
-	if (cpu_code(cpu) != CODE_64)
+	/* Tables may lie above 4 GiB whatever the code is. */
+	if (cpu_code(cpu) != CODE_64 && !(lin >> 32))
 		second = (uint32_t)second;
 	return mmu_translate(cpu, second, how, &s->gpa[1]);
 }

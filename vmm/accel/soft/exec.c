@@ -79,7 +79,8 @@ const struct uop *uop_call(struct cpu *cpu, const struct uop *u)
 	case DONE_FAULT:
 		break;
 	}
-	cpu->rip = rip_this(cpu, u);
+	if (!cpu->fault.in_place)
+		cpu->rip = rip_this(cpu, u);
 	count_only(cpu, u->ix);
 	return leave(cpu, LEFT_FAULT);
 }
@@ -180,9 +181,11 @@ void cpu_kick(struct cpu *cpu, uint32_t events)
 /* Run the block at cpu->rip and those that follow without the loop's help. */
 static bool run_blocks(struct cpu *cpu, unsigned limit)
 {
-	struct block *b = block_get(cpu, limit);
+	struct block *b;
 	const struct uop *u;
 
+	cpu->u = NULL;
+	b = block_get(cpu, limit);
 	if (b && !limit && (int64_t)b->n_insns > cpu->budget)
 		b = block_get(cpu, (unsigned)cpu->budget);
 	if (!b)
@@ -231,7 +234,8 @@ enum stop cpu_run(struct cpu *cpu, int64_t insns)
 	cpu->budget = insns;
 	cpu->icount_base = cpu->icount + (uint64_t)insns;
 	for (;;) {
-		bool shadow = cpu->block_irq;
+		bool shadow = cpu->block_irq, step = cpu->mode & MODE_STEP;
+		uint64_t eflags = cpu->eflags;
 
 		atomic_store(&cpu->floor,
 			     cpu->budget > SLICE ? cpu->budget - SLICE : 0);
@@ -245,12 +249,21 @@ enum stop cpu_run(struct cpu *cpu, int64_t insns)
 		}
 		if (cpu->budget <= 0)
 			break;
+		if (step && !cpu->soft->test && !debug_before(cpu)) {
+			if (!handle_fault(cpu, &why))
+				break;
+			continue;
+		}
 		if (!run_blocks(cpu, shadow ? 1 : 0)) {
 			if (!handle_fault(cpu, &why))
 				break;
-		} else if (shadow && cpu->left != LEFT_AGAIN) {
-			cpu->block_irq = cpu->block_db = false;
+			continue;
 		}
+		if (shadow && cpu->left != LEFT_AGAIN)
+			cpu->block_irq = cpu->block_db = false;
+		if (step && !cpu->soft->test && !debug_after(cpu, eflags) &&
+		    !handle_fault(cpu, &why))
+			break;
 	}
 	cpu->icount = cpu->icount_base - (uint64_t)cpu->budget;
 	return why;

@@ -56,6 +56,8 @@ static unsigned operand_size(const struct insn *in)
 		enum opnd_kind k = OPND_KIND(o);
 		unsigned bytes = insn_opnd_bytes(in, i);
 
+		if (OPND_SIZE(o) == S_P)
+			break;
 		if ((is_gpr(k) || k == K_M || k == K_O || k == K_X ||
 		     k == K_Y) && o != FIX(CPU_RDX, S_W) &&
 		    is_pow2(bytes) && bytes <= 8)

@@ -292,6 +292,8 @@ static void remember(struct cpu *cpu, struct tlb_set *set, uint64_t lin,
 	/* Else old rights would live on under the new page's flags. */
 	if (set->side[i] != side)
 		set->tlb.slot[i] = no_slot;
+	if (cpu->watch && debug_watches_page(cpu, lin))
+		kinds &= TLB_X;
 	cpu->tlb = &set->tlb;
 	tlb_fill(cpu, lin, w->gpa, kinds);
 	cpu->tlb = now;

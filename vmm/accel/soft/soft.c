@@ -1,354 +1,352 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* soft.c - the software CPU as an accelerator (accel.h).
- *
- * The vCPUs' threads take turns: who holds the baton runs a slice.  Other threads
- * only set bits of cpu->events, post what they wrote, and wake who is halted.
- *
- * Not there yet: LAPICs, so that only the 8259 pair interrupts, and CPUs other
- * than the first wait for ever; virtual time.
+/* soft.c - the software CPU as an accelerator: its machine, its reset, and what
+ * comes from outside: messages, interrupts, writes of devices.  See machine.h.
  */
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "block.h"
-#include "flags.h"
-#include "vmm/vm.h"
-
-/* Instructions until another vCPU may have the baton. */
-#define TURN 100000
-
-/* What devices wrote to code and the CPU has not seen; more makes all code void. */
-#define N_POSTED 32u
-
-struct posted {
-	uint64_t offset, len;
-};
-
-struct soft_vm {
-	struct soft soft;
-
-	/* The baton: tickets are served in order. */
-	pthread_mutex_t baton;
-	pthread_cond_t served;
-	uint64_t next_ticket, serving;
-
-	pthread_mutex_t post_lock;	/* innermost */
-	struct posted posted[N_POSTED];
-	unsigned n_posted;
-	bool all_posted, remapped;
-	_Atomic bool ext_int;
-};
-
-struct soft_vcpu {
-	struct cpu cpu;
-	int wake_fd;			/* eventfd */
-	bool waits_for_sipi;
-};
-
-static struct soft_vm *machine(struct vm *vm)
-{
-	return vm->accel_state;
-}
-
-static struct soft_vcpu *soft_vcpu(struct vcpu *vcpu)
-{
-	return vcpu->accel_state;
-}
-
-/* Async-signal-safe. */
-static void poke(struct soft_vcpu *v, uint32_t events)
-{
-	uint64_t one = 1;
-	int saved = errno;
-
-	cpu_kick(&v->cpu, events);
-	while (write(v->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
-	errno = saved;
-}
-
-static void poke_all(struct vm *vm, uint32_t events)
-{
-	for (unsigned i = 0; i < vm->config.topology.cpus; i++)
-		if (vm->vcpus[i].accel_state)
-			poke(soft_vcpu(&vm->vcpus[i]), events);
-}
+#include "machine.h"
+#include "sys.h"
+#include "sys_cr.h"
 
 static void soft_probe(struct accel_report *report)
 {
 	*report = (struct accel_report){ .quality = ACCEL_USABLE };
-	fail(&report->text, 0, "the CPU in software needs nothing of the host");
+	fail(&report->text, 0, "a CPU in software, which needs nothing");
 }
 
-/* The machine. */
+/* Kick a CPU, and wake its thread. */
+static void tell(struct soft_cpu *sc, uint32_t events)
+{
+	cpu_kick(&sc->cpu, events);
+	soft_ring(sc);
+}
+
+/* Called with the LAPICs' lock. */
+static void notify(struct vm *vm, unsigned cpu, unsigned what)
+{
+	struct machine *m = machine_of(vm);
+
+	if (cpu < m->n_cpus)
+		tell(soft_cpu_at(m, cpu),
+		     what == LAPIC_INTR ? EVENT_IRQ : EVENT_NMI);
+}
 
 static void soft_vm_fini(struct vm *vm)
 {
-	struct soft_vm *m = machine(vm);
+	struct machine *m = machine_of(vm);
 
 	if (!m)
 		return;
 	blocks_fini(&m->soft);
-	pthread_mutex_destroy(&m->baton);
-	pthread_mutex_destroy(&m->post_lock);
-	pthread_cond_destroy(&m->served);
+	lapics_free(m->lapics);
 	free(m->soft.cpus);
+	pthread_mutex_destroy(&m->baton);
+	pthread_mutex_destroy(&m->wrote_lock);
 	free(m);
 	vm->accel_state = NULL;
 }
 
 static int soft_vm_init(struct vm *vm, struct err *e)
 {
-	struct soft_vm *m = calloc(1, sizeof(*m));
+	struct machine *m = calloc(1, sizeof(*m));
+	int rc;
 
+	if (vm->config.cpu == CPU_V3) {
+		free(m);
+		return fail(e, ENOTSUP, "the software CPU is an x86-64-v2, it "
+			    "has no AVX");
+	}
 	if (!m)
-		return fail(e, ENOMEM, "no memory for the software CPU");
+		return fail_rc(e, -ENOMEM, "the software CPU");
 	vm->accel_state = m;
 	pthread_mutex_init(&m->baton, NULL);
-	pthread_mutex_init(&m->post_lock, NULL);
-	pthread_cond_init(&m->served, NULL);
+	pthread_mutex_init(&m->wrote_lock, NULL);
 	m->soft.vm = vm;
 	m->soft.ram = vm->mem.base;
-	m->soft.ram_size = round_up(vm->mem.size, MEM_PAGE);
+	m->soft.ram_size = vm->mem.size;
 	op_index_init(&m->soft.index);
-	m->soft.cpus = calloc(vm->config.topology.cpus,
-			      sizeof(m->soft.cpus[0]));
-	if (!m->soft.cpus || blocks_init(&m->soft)) {
+	m->soft.cpus = calloc(vm->config.topology.cpus, sizeof(struct cpu *));
+	rc = m->soft.cpus ? blocks_init(&m->soft) : -ENOMEM;
+	if (!rc)
+		rc = lapics_new(vm, notify, &m->lapics);
+	if (rc) {
 		soft_vm_fini(vm);
-		return fail(e, ENOMEM, "no memory for the software CPU's code");
+		return fail_rc(e, rc, "the software CPU");
 	}
 	return 0;
 }
 
 static int soft_mem_changed(struct vm *vm)
 {
-	struct soft_vm *m = machine(vm);
+	struct machine *m = machine_of(vm);
 
-	pthread_mutex_lock(&m->post_lock);
-	m->remapped = true;
-	pthread_mutex_unlock(&m->post_lock);
-	poke_all(vm, EVENT_WROTE);
+	for (unsigned i = 0; i < m->n_cpus; i++)
+		cpu_kick(&soft_cpu_at(m, i)->cpu, EVENT_WROTE);
 	return 0;
 }
 
 static void soft_mem_wrote(struct vm *vm, uint64_t offset, uint64_t len)
 {
-	struct soft_vm *m = machine(vm);
+	struct machine *m = machine_of(vm);
 
 	if (!blocks_may_care(&m->soft, offset, len))
 		return;
-	pthread_mutex_lock(&m->post_lock);
-	if (m->n_posted < N_POSTED)
-		m->posted[m->n_posted++] = (struct posted){ offset, len };
-	else
-		m->all_posted = true;
-	pthread_mutex_unlock(&m->post_lock);
-	poke_all(vm, EVENT_WROTE);
+	pthread_mutex_lock(&m->wrote_lock);
+	if (m->n_wrote < N_WROTE) {
+		m->wrote[m->n_wrote].offset = offset;
+		m->wrote[m->n_wrote].len = len;
+	}
+	if (m->n_wrote <= N_WROTE)
+		m->n_wrote++;
+	pthread_mutex_unlock(&m->wrote_lock);
+	for (unsigned i = 0; i < m->n_cpus; i++)
+		cpu_kick(&soft_cpu_at(m, i)->cpu, EVENT_WROTE);
 }
 
-/* With the baton: let the CPUs see what others did to memory. */
-static void take_posted(struct soft_vm *m)
+/* Whichever CPU comes first forgets the code for all. */
+static void take_writes(struct machine *m)
 {
-	pthread_mutex_lock(&m->post_lock);
-	for (unsigned i = 0; i < m->n_posted; i++)
-		blocks_wrote(&m->soft, m->posted[i].offset, m->posted[i].len);
-	if (m->all_posted)
+	pthread_mutex_lock(&m->wrote_lock);
+	if (m->n_wrote > N_WROTE)
 		blocks_wrote(&m->soft, 0, m->soft.ram_size);
-	if (m->remapped)
-		for (unsigned i = 0; i < m->soft.n_cpus; i++)
-			mmu_flush_all(m->soft.cpus[i]);
-	m->n_posted = 0;
-	m->all_posted = m->remapped = false;
-	pthread_mutex_unlock(&m->post_lock);
+	else
+		for (unsigned i = 0; i < m->n_wrote; i++)
+			blocks_wrote(&m->soft, m->wrote[i].offset,
+				     m->wrote[i].len);
+	m->n_wrote = 0;
+	pthread_mutex_unlock(&m->wrote_lock);
 }
 
-/* vCPUs. */
+/* CPUID: the model's features, and what this CPU has beside them.  SMEP, SMAP and
+ * UMIP are left out: a guest that uses them only gets slower.
+ */
+static int build_cpuid(struct vcpu *vcpu, struct soft_cpu *sc, struct err *e)
+{
+	struct cpuid_request want = {
+		.model = vcpu->vm->config.cpu == CPU_HOST ?
+			CPU_V2 : vcpu->vm->config.cpu,
+		.topology = vcpu->vm->config.topology, .vcpu = vcpu->index,
+	};
+	uint32_t *basic, *seven, *ext;
+	int rc = cpuid_build(&want, &sc->cpuid, e);
+
+	if (rc)
+		return rc;
+	basic = cpuid_leaf(&sc->cpuid, 1, 0, false);
+	basic[CPUID_ECX] |= 1u << 24 | 1u << 21;	/* TSC deadline, x2APIC */
+	if (want.model >= CPU_V2) {
+		basic[CPUID_ECX] |= 1u << 30 | 1u << 17; /* RDRAND, PCID */
+		seven = cpuid_leaf(&sc->cpuid, 7, 0, true);
+		seven[CPUID_EBX] |= 1u << 0 | 1u << 10 | 1u << 18;
+		ext = cpuid_leaf(&sc->cpuid, 0x80000001, 0, false);
+		ext[CPUID_EDX] |= 1u << 26;		/* 1 GiB pages */
+	}
+	return 0;
+}
 
 static void soft_vcpu_fini(struct vcpu *vcpu)
 {
-	struct soft_vcpu *v = soft_vcpu(vcpu);
+	struct soft_cpu *sc = soft_cpu_of(vcpu);
+	struct machine *m = machine_of(vcpu->vm);
 
-	if (!v)
+	if (!sc)
 		return;
-	cpu_fini(&v->cpu);
-	close(v->wake_fd);
-	free(v);
+	/* Vertices of the array go in the order of their making, backwards. */
+	m->n_cpus = m->soft.n_cpus = vcpu->index;
+	m->soft.cpus[vcpu->index] = NULL;
+	cpu_fini(&sc->cpu);
+	free(sc);
 	vcpu->accel_state = NULL;
 }
 
 static int soft_vcpu_init(struct vcpu *vcpu, struct err *e)
 {
-	struct soft_vm *m = machine(vcpu->vm);
-	struct soft_vcpu *v = calloc(1, sizeof(*v));
+	struct machine *m = machine_of(vcpu->vm);
+	struct soft_cpu *sc = aligned_alloc(64, round_up(sizeof(*sc), 64));
 	int rc;
 
-	if (!v)
-		return fail(e, ENOMEM, "no memory for a software CPU");
-	v->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rc = v->wake_fd < 0 ? -errno : cpu_init(&v->cpu, &m->soft);
+	if (!sc)
+		return fail_rc(e, -ENOMEM, "CPU %u", vcpu->index);
+	memset(sc, 0, sizeof(*sc));
+	rc = cpu_init(&sc->cpu, &m->soft);
 	if (rc) {
-		if (v->wake_fd >= 0)
-			close(v->wake_fd);
-		free(v);
-		return fail_rc(e, rc, "making a software CPU");
+		free(sc);
+		return fail_rc(e, rc, "CPU %u", vcpu->index);
 	}
-	v->cpu.vcpu = vcpu;
-	vcpu->accel_state = v;
-	m->soft.cpus[m->soft.n_cpus++] = &v->cpu;
-	return 0;
-}
-
-static int soft_set_state(struct vcpu *vcpu, const struct cpu_state *s)
-{
-	cpu_set_state(&soft_vcpu(vcpu)->cpu, s);
+	vcpu->accel_state = sc;
+	m->soft.cpus[vcpu->index] = &sc->cpu;
+	m->n_cpus = m->soft.n_cpus = vcpu->index + 1;
+	sc->cpu.vcpu = vcpu;
+	sc->cpu.lapic = lapics_at(m->lapics, vcpu->index);
+	rc = build_cpuid(vcpu, sc, e);
+	if (rc) {
+		soft_vcpu_fini(vcpu);
+		return rc;
+	}
+	sc->cpu.cpuid = &sc->cpuid;
+	sc->cpu.has_gb_pages = cpuid_has(&sc->cpuid, 0x80000001, CPUID_EDX, 26);
 	return 0;
 }
 
 static int soft_get_state(struct vcpu *vcpu, struct cpu_state *s)
 {
-	cpu_get_state(&soft_vcpu(vcpu)->cpu, s);
+	struct cpu *cpu = &soft_cpu_of(vcpu)->cpu;
+
+	cpu_get_state(cpu, s);
+	s->tsc = vm_now(vcpu->vm) + cpu->tsc_offset;
+	s->apic_base = lapic_base(cpu->lapic);
+	s->cr8 = cr8_read(cpu);
 	return 0;
+}
+
+static int soft_set_state(struct vcpu *vcpu, const struct cpu_state *s)
+{
+	struct cpu *cpu = &soft_cpu_of(vcpu)->cpu;
+
+	cpu_set_state(cpu, s);
+	debug_changed(cpu);
+	cpu->tsc_offset = s->tsc - vm_now(vcpu->vm);
+	if (s->apic_base != lapic_base(cpu->lapic))
+		lapic_write_base(cpu->lapic, s->apic_base);
+	lapic_set_tpr(cpu->lapic, (uint8_t)(s->cr8 << 4));
+	return 0;
+}
+
+static void reset_registers(struct soft_cpu *sc, struct cpu_state *s)
+{
+	cpu_reset_state(s);
+	s->gpr[CPU_RDX] = cpuid_leaf(&sc->cpuid, 1, 0, false)[CPUID_EAX];
+	s->apic_base = lapic_base(sc->cpu.lapic);
 }
 
 static int soft_vcpu_reset(struct vcpu *vcpu)
 {
-	struct soft_vcpu *v = soft_vcpu(vcpu);
+	struct soft_cpu *sc = soft_cpu_of(vcpu);
+	struct machine *m = machine_of(vcpu->vm);
 	struct cpu_state s;
 
-	cpu_reset_state(&s);
-	cpu_set_state(&v->cpu, &s);
-	v->waits_for_sipi = vcpu->index > 0;
+	lapic_reset(sc->cpu.lapic, false);
+	msr_reset(&sc->cpu);
+	reset_registers(sc, &s);
+	soft_set_state(vcpu, &s);
+	sc->wait_sipi = vcpu->index;
+	sc->dead_told = false;
+	sc->cpu.block_nmi = false;
+	atomic_fetch_and(&sc->cpu.events, EVENT_KICK | EVENT_WROTE);
+	if (!vcpu->index) {
+		m->turn = 0;
+		m->slice_left = 0;
+	}
 	return 0;
 }
 
-static void soft_kick(struct vcpu *vcpu)
+/* INIT keeps caches' bits of CR0, MSRs, the TSC and what x87 and SSE have. */
+static void init_cpu(struct soft_cpu *sc)
 {
-	poke(soft_vcpu(vcpu), EVENT_KICK);
+	struct cpu *cpu = &sc->cpu;
+	struct cpu_state s, old;
+
+	soft_get_state(cpu->vcpu, &old);
+	lapic_reset(cpu->lapic, true);
+	reset_registers(sc, &s);
+	s.cr0 = (old.cr0 & (CPU_CR0_CD | CPU_CR0_NW)) | CPU_CR0_ET;
+	s.tsc = old.tsc;
+	s.tsc_aux = old.tsc_aux;
+	s.pat = old.pat;
+	s.star = old.star;
+	s.lstar = old.lstar;
+	s.cstar = old.cstar;
+	s.fmask = old.fmask;
+	s.kernel_gs_base = old.kernel_gs_base;
+	s.sysenter_cs = old.sysenter_cs;
+	s.sysenter_esp = old.sysenter_esp;
+	s.sysenter_eip = old.sysenter_eip;
+	memcpy(s.fxsave, old.fxsave, sizeof(s.fxsave));
+	soft_set_state(cpu->vcpu, &s);
+	cpu->block_nmi = false;
+	/* The first CPU begins anew, the others wait. */
+	sc->wait_sipi = !(s.apic_base & 0x100);
+}
+
+static void start_cpu(struct soft_cpu *sc, uint8_t vector)
+{
+	struct cpu *cpu = &sc->cpu;
+
+	cpu->seg[CPU_CS].selector = (uint16_t)(vector << 8);
+	cpu->seg[CPU_CS].base = (uint32_t)vector << 12;
+	cpu->rip = 0;
+	cpu->halted = false;
+	sc->wait_sipi = false;
+	cpu_mode_changed(cpu);
+}
+
+static bool take_signals(struct soft_cpu *sc)
+{
+	struct cpu *cpu = &sc->cpu;
+	uint8_t vector;
+
+	if (lapic_take(cpu->lapic, LAPIC_INIT, &vector))
+		init_cpu(sc);
+	if (lapic_take(cpu->lapic, LAPIC_SIPI, &vector) && sc->wait_sipi)
+		start_cpu(sc, vector);
+	/* IRET looks again. */
+	if (sc->wait_sipi || cpu->block_nmi)
+		return true;
+	sc->shadow = cpu->block_irq;
+	if (sc->shadow || !lapic_take(cpu->lapic, LAPIC_NMI, &vector))
+		return true;
+	cpu->block_nmi = true;
+	return fault_interrupt(cpu, EXC_NMI);
+}
+
+static bool take_interrupt(struct soft_cpu *sc)
+{
+	struct cpu *cpu = &sc->cpu;
+	bool ext_int;
+	int vector;
+
+	if (!(cpu->eflags & EFL_IF) || cpu->block_irq || sc->wait_sipi) {
+		atomic_fetch_or(&cpu->events, EVENT_IRQ);
+		return true;
+	}
+	vector = lapic_ack(cpu->lapic, &ext_int);
+	if (ext_int)
+		vector = irq_ack_pic(cpu->soft->vm);
+	if (vector < 0)
+		return true;
+	if (lapic_pending(cpu->lapic))
+		atomic_fetch_or(&cpu->events, EVENT_IRQ);
+	return fault_interrupt(cpu, (uint8_t)vector);
+}
+
+bool soft_events(struct soft_cpu *sc)
+{
+	struct cpu *cpu = &sc->cpu;
+	struct machine *m = (struct machine *)cpu->soft;
+	uint32_t events = atomic_exchange(&cpu->events, 0);
+	uint64_t generation = atomic_load(&cpu->soft->vm->mem.generation);
+
+	if (events & EVENT_WROTE) {
+		take_writes(m);
+		if (sc->generation != generation)
+			mmu_flush_all(cpu);
+		sc->generation = generation;
+	}
+	if (events & EVENT_NMI && !take_signals(sc))
+		return false;
+	return !(events & EVENT_IRQ) || take_interrupt(sc);
 }
 
 static void soft_msi(struct vm *vm, uint64_t addr, uint32_t data)
 {
-	(void)vm;
-	(void)addr;
-	(void)data;
+	lapics_message(machine_of(vm)->lapics, addr, data);
 }
 
-/* LINT0 of the first CPU, as after power-on: its 8259 pair interrupts it. */
 static void soft_ext_int(struct vm *vm, bool level)
 {
-	struct soft_vcpu *v = soft_vcpu(&vm->vcpus[0]);
-
-	atomic_store(&machine(vm)->ext_int, level);
-	if (level && v)
-		poke(v, EVENT_IRQ);
-}
-
-/* Running. */
-
-static void take_baton(struct soft_vm *m)
-{
-	uint64_t ticket;
-
-	pthread_mutex_lock(&m->baton);
-	ticket = m->next_ticket++;
-	while (m->serving != ticket)
-		pthread_cond_wait(&m->served, &m->baton);
-	pthread_mutex_unlock(&m->baton);
-}
-
-static void pass_baton(struct soft_vm *m)
-{
-	pthread_mutex_lock(&m->baton);
-	m->serving++;
-	pthread_cond_broadcast(&m->served);
-	pthread_mutex_unlock(&m->baton);
-}
-
-/* Take the interrupt that waits, if it may come now.  False: triple fault. */
-static bool take_interrupt(struct vcpu *vcpu, struct cpu *cpu)
-{
-	int vector;
-
-	if (!(atomic_load(&cpu->events) & EVENT_IRQ) || cpu->block_irq ||
-	    !(cpu->eflags & EFL_IF))
-		return true;
-	/* Before asking: what comes afterwards sets it again. */
-	atomic_fetch_and(&cpu->events, ~EVENT_IRQ);
-	if (!atomic_load(&machine(vcpu->vm)->ext_int))
-		return true;
-	vector = irq_ack_pic(vcpu->vm);
-	if (vector < 0)
-		return true;
-	if (atomic_load(&machine(vcpu->vm)->ext_int))
-		atomic_fetch_or(&cpu->events, EVENT_IRQ);
-	cpu->halted = false;
-	return fault_interrupt(cpu, (uint8_t)vector);
-}
-
-/* Until something happens. */
-static void sleep_halted(struct soft_vcpu *v)
-{
-	struct pollfd p = { .fd = v->wake_fd, .events = POLLIN };
-	uint64_t count;
-
-	if (!atomic_load(&v->cpu.events))
-		poll(&p, 1, -1);
-	while (read(v->wake_fd, &count, sizeof(count)) < 0 && errno == EINTR)
-		;
-}
-
-/* One turn with the baton. */
-static enum stop turn(struct vcpu *vcpu)
-{
-	struct soft_vm *m = machine(vcpu->vm);
-	struct cpu *cpu = &soft_vcpu(vcpu)->cpu;
-	enum stop stop = STOP_SHUTDOWN;
-
-	take_baton(m);
-	atomic_fetch_and(&cpu->events, ~EVENT_WROTE);
-	take_posted(m);
-	if (take_interrupt(vcpu, cpu))
-		stop = cpu_run(cpu, TURN);
-	pass_baton(m);
-	return stop;
-}
-
-static int soft_run(struct vcpu *vcpu, enum vcpu_exit *why, struct err *e)
-{
-	struct soft_vcpu *v = soft_vcpu(vcpu);
-	struct cpu *cpu = &v->cpu;
-
-	(void)e;
-	for (;;) {
-		uint32_t events = atomic_fetch_and(&cpu->events, ~EVENT_KICK);
-		bool deaf = v->waits_for_sipi ||
-			    (cpu->halted && !(cpu->eflags & EFL_IF));
-
-		if (events & EVENT_KICK) {
-			*why = deaf ? VCPU_DEAD : VCPU_KICKED;
-			return 0;
-		}
-		if (deaf) {
-			/* What it cannot hear must not keep it awake. */
-			atomic_fetch_and(&cpu->events, EVENT_KICK);
-			sleep_halted(v);
-			continue;
-		}
-		switch (turn(vcpu)) {
-		case STOP_HALT:
-			sleep_halted(v);
-			break;
-		case STOP_SHUTDOWN:
-			*why = VCPU_SHUTDOWN;
-			return 0;
-		default:
-			break;
-		}
-	}
+	lapics_ext_int(machine_of(vm)->lapics, level);
 }
 
 const struct accel accel_soft = {

@@ -61,6 +61,8 @@
 struct block;
 struct blocks;
 struct cpu;
+struct cpuid_table;
+struct lapic;
 struct soft;
 struct uop;
 struct vm;
@@ -145,7 +147,8 @@ struct fpu {
 struct fault {
 	uint8_t vector;
 	bool has_error;
-	bool is_software;	/* INT n, INT3, INTO: DPL counts, rip is behind */
+	bool in_place;		/* cpu->rip is right: a trap, or a task's first
+				 * instruction */
 	uint32_t error;
 	uint64_t cr2;		/* #PF: goes to CR2 on delivery */
 	uint64_t dr6;		/* #DB: bits to set on delivery */
@@ -180,6 +183,7 @@ enum { EXC_DE, EXC_DB, EXC_NMI, EXC_BP, EXC_OF, EXC_BR, EXC_UD, EXC_NM, EXC_DF,
 #define EVENT_KICK	0x01u	/* return */
 #define EVENT_IRQ	0x02u	/* an interrupt waits: when IF and shadows allow */
 #define EVENT_NMI	0x04u	/* so does INIT, SMI or NMI */
+#define EVENT_CLOCK	0x10u	/* return, and look at the timers */
 #define EVENT_WROTE	0x08u	/* a device wrote to code, or memory was remapped */
 
 struct cpu {
@@ -215,6 +219,11 @@ struct cpu {
 	bool block_irq;		/* after STI, MOV SS, POP SS */
 	bool block_db;		/* after MOV SS, POP SS */
 	bool halted;
+	bool block_nmi;		/* until IRET */
+	bool watch;		/* data breakpoints are on: debug_data() is told */
+	bool no_step;		/* the instruction was an interrupt: no single step */
+	uint32_t dr6_pending;	/* breakpoints that the instruction has met */
+	uint8_t ext;		/* 1: delivering what no instruction asked for */
 	struct fault fault;
 
 	struct fpu fpu;
@@ -228,6 +237,14 @@ struct cpu {
 	uint64_t star, lstar, cstar, fmask, kernel_gs_base;
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
 	uint64_t tsc_offset, tsc_aux, pat;
+
+	struct {
+		uint64_t misc_enable, mcg_status;
+		uint64_t mtrr_def, mtrr_var[16], mtrr_fixed[11];
+	} msr;
+
+	const struct cpuid_table *cpuid;	/* NULL in tests: all is there */
+	struct lapic *lapic;			/* NULL in tests */
 
 	/* What CPUID says of paging. */
 	uint8_t phys_bits;
@@ -252,6 +269,11 @@ struct soft {
 	struct soft_test *test;	/* tests: its memory map instead of paging */
 	struct cpu **cpus;
 	unsigned n_cpus;
+	/* A virtual clock was at slice_start when the running CPU had executed
+	 * slice_icount.
+	 */
+	uint64_t slice_start, slice_icount;
+	uint64_t slice_timer;	/* and this was its next timer */
 };
 
 /* Registers.  `off` is u->dst or u->src. */
@@ -417,6 +439,22 @@ op_fn *sys_pick(const struct insn *insn);	/* IS_SYS() */
 bool fault_deliver(struct cpu *cpu);
 /* An external interrupt or NMI between instructions. */
 bool fault_interrupt(struct cpu *cpu, uint8_t vector);
+
+/* Breakpoints and single step (debug.c), where the mode has MODE_STEP: before an
+ * instruction, and after one that began with those EFLAGS.  False: #DB was raised.
+ */
+bool debug_before(struct cpu *cpu);
+bool debug_after(struct cpu *cpu, uint64_t eflags);
+/* With cpu->watch: memory is accessed; must its page stay out of the TLB? */
+void debug_data(struct cpu *cpu, uint64_t lin, unsigned len, bool write);
+bool debug_watches_page(const struct cpu *cpu, uint64_t lin);
+
+/* Let the machine's clock follow cpu->icount, where instructions move it: after
+ * sync(), before anybody looks at the clock (time.c).
+ */
+void cpu_time(struct cpu *cpu);
+/* A device was asked: it may have armed a timer. */
+void cpu_bus_done(struct cpu *cpu);
 
 /* x87, MMX and SSE (x87.c, sse*.c). */
 

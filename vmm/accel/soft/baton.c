@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* baton.c - which CPU executes, and what time it is meanwhile.  See machine.h. */
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "machine.h"
+
+/* Instructions of a slice: of several CPUs, and of the only one. */
+#define SLICE_SHARED	20000
+#define SLICE_ALONE	2000000
+
+void soft_ring(struct soft_cpu *sc)
+{
+	int saved = errno;
+
+	atomic_fetch_add(&sc->bell, 1);
+	syscall(SYS_futex, &sc->bell, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	errno = saved;
+}
+
+static void wait_bell(struct soft_cpu *sc, uint32_t seen)
+{
+	syscall(SYS_futex, &sc->bell, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+}
+
+void soft_kick(struct vcpu *vcpu)
+{
+	struct soft_cpu *sc = soft_cpu_of(vcpu);
+
+	atomic_store(&sc->kicked, true);
+	cpu_kick(&sc->cpu, EVENT_KICK);
+	soft_ring(sc);
+}
+
+/* Whose turn is it?  False: nobody has anything to execute.  The baton is held,
+ * and nobody runs.
+ */
+static bool choose(struct machine *m)
+{
+	if (m->slice_left > 0 && soft_is_ready(soft_cpu_at(m, m->turn)))
+		return true;
+	for (unsigned n = 1; n <= m->n_cpus; n++) {
+		unsigned i = (m->turn + n) % m->n_cpus;
+
+		if (soft_is_ready(soft_cpu_at(m, i))) {
+			m->turn = i;
+			m->slice_left = m->n_cpus > 1 ? SLICE_SHARED :
+							SLICE_ALONE;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool all_dead(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->n_cpus; i++)
+		if (!soft_is_dead(soft_cpu_at(m, i)))
+			return false;
+	return true;
+}
+
+/* Fire the timers that are due.  Without the baton. */
+static void run_timers(struct vm *vm)
+{
+	if (!vm->clock.is_virtual || clock_next(vm) > vm_now(vm))
+		return;
+	vm_lock(vm);
+	clock_run(vm);
+	vm_unlock(vm);
+}
+
+/* How many instructions until a virtual clock's next timer? */
+static int64_t budget(struct machine *m)
+{
+	struct vm *vm = m->soft.vm;
+	uint64_t next, now;
+
+	if (!vm->clock.is_virtual)
+		return m->slice_left;
+	next = clock_next(vm);
+	now = vm_now(vm);
+	m->soft.slice_timer = next;
+	if (next <= now)
+		return 1;
+	return (int64_t)min_u64((uint64_t)m->slice_left, next - now);
+}
+
+/* Execute for the rest of the slice at most.  Without the baton, which nobody else
+ * has meanwhile.  False: triple fault.
+ */
+static bool run_slice(struct machine *m, struct soft_cpu *sc)
+{
+	struct vm *vm = m->soft.vm;
+	struct cpu *cpu = &sc->cpu;
+	enum stop stop = STOP_BUDGET;
+
+	while (m->slice_left > 0 && !atomic_load(&sc->kicked)) {
+		uint64_t before = cpu->icount;
+
+		m->soft.slice_start = vm_now(vm);
+		m->soft.slice_icount = before;
+		if (!soft_events(sc))
+			return false;
+		if (cpu->halted || sc->wait_sipi)
+			break;
+		stop = cpu_run(cpu, sc->shadow ? 1 : budget(m));
+		if (sc->shadow)
+			cpu_kick(cpu, EVENT_NMI);
+		sc->shadow = false;
+		cpu_time(cpu);
+		m->slice_left -= (int64_t)(cpu->icount - before);
+		if (stop == STOP_SHUTDOWN)
+			return false;
+		run_timers(vm);
+	}
+	if (cpu->halted)
+		m->slice_left = 0;
+	return true;
+}
+
+/* Nobody has anything to do: move a virtual clock to where something happens.
+ * False: nothing will by itself.  Without the baton.
+ */
+static bool skip_idle(struct machine *m)
+{
+	struct vm *vm = m->soft.vm;
+	uint64_t next = clock_next(vm);
+
+	if (!vm->clock.is_virtual || next == UINT64_MAX)
+		return false;
+	clock_advance(vm, next);
+	run_timers(vm);
+	return true;
+}
+
+enum turn { TURN_MINE, TURN_WAIT, TURN_DEAD };
+
+/* Take the baton if it is this CPU's turn; move the clock if nobody's. */
+static enum turn take_turn(struct machine *m, struct soft_cpu *sc)
+{
+	enum turn turn = TURN_WAIT;
+	bool idle;
+
+	pthread_mutex_lock(&m->baton);
+	for (;;) {
+		if (m->running)
+			break;
+		if (choose(m)) {
+			if (soft_cpu_at(m, m->turn) == sc) {
+				m->running = true;
+				turn = TURN_MINE;
+			} else {
+				soft_ring(soft_cpu_at(m, m->turn));
+			}
+			break;
+		}
+		if (all_dead(m)) {
+			if (!sc->dead_told)
+				turn = TURN_DEAD;
+			sc->dead_told = true;
+			break;
+		}
+		m->running = true;
+		pthread_mutex_unlock(&m->baton);
+		idle = !atomic_load(&sc->kicked) && skip_idle(m);
+		pthread_mutex_lock(&m->baton);
+		m->running = false;
+		if (!idle)
+			break;
+	}
+	pthread_mutex_unlock(&m->baton);
+	return turn;
+}
+
+/* Let the next one know.  It may be outside run(), and comes later. */
+static void pass_turn(struct machine *m, struct soft_cpu *sc)
+{
+	pthread_mutex_lock(&m->baton);
+	m->running = false;
+	if (choose(m) && soft_cpu_at(m, m->turn) != sc)
+		soft_ring(soft_cpu_at(m, m->turn));
+	pthread_mutex_unlock(&m->baton);
+}
+
+int soft_run(struct vcpu *vcpu, enum vcpu_exit *why, struct err *e)
+{
+	struct soft_cpu *sc = soft_cpu_of(vcpu);
+	struct machine *m = machine_of(vcpu->vm);
+
+	(void)e;
+	for (;;) {
+		uint32_t bell = atomic_load(&sc->bell);
+		bool ok;
+
+		if (atomic_exchange(&sc->kicked, false)) {
+			atomic_fetch_and(&sc->cpu.events, ~EVENT_KICK);
+			*why = soft_is_dead(sc) ? VCPU_DEAD : VCPU_KICKED;
+			return 0;
+		}
+		switch (take_turn(m, sc)) {
+		case TURN_WAIT:
+			wait_bell(sc, bell);
+			continue;
+		case TURN_DEAD:
+			*why = VCPU_DEAD;
+			return 0;
+		case TURN_MINE:
+			break;
+		}
+		sc->dead_told = false;
+		ok = run_slice(m, sc);
+		pass_turn(m, sc);
+		if (!ok) {
+			sc->cpu.halted = true;
+			*why = VCPU_SHUTDOWN;
+			return 0;
+		}
+	}
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* machine.h - the software CPUs of a machine: who runs when (baton.c), and what
+ * reaches a CPU from outside (soft.c).
+ *
+ * Each vCPU has a thread, but one at a time executes: the one whose turn it is,
+ * for a slice of instructions, in the order of their numbers.  With a virtual
+ * clock nothing of the order depends on the host: a slice that a kick cut short is
+ * finished by the same CPU before another one runs.
+ */
+#ifndef SOFT_MACHINE_H
+#define SOFT_MACHINE_H
+
+#include "flags.h"
+#include "soft.h"
+#include "vmm/chip/lapic.h"
+#include "vmm/cpuid.h"
+#include "vmm/vm.h"
+
+struct soft_cpu {
+	struct cpu cpu;			/* first */
+	struct cpuid_table cpuid;
+	_Atomic bool kicked;		/* run() is to return */
+	_Atomic uint32_t bell;		/* futex: look whose turn it is */
+	bool wait_sipi;			/* since INIT */
+	bool shadow;			/* an NMI may wait for its end */
+	bool dead_told;			/* run() said VCPU_DEAD */
+	uint64_t generation;		/* of vm->mem that its TLBs know */
+};
+
+/* Bytes that devices wrote, until a CPU looks. */
+#define N_WROTE 64u
+
+struct machine {
+	struct soft soft;		/* first */
+	struct lapics *lapics;
+
+	pthread_mutex_t baton;		/* around the next four */
+	unsigned turn;			/* whose slice it is */
+	int64_t slice_left;		/* instructions */
+	bool running;			/* somebody executes, or moves the clock */
+	unsigned n_cpus;
+
+	pthread_mutex_t wrote_lock;	/* innermost */
+	unsigned n_wrote;		/* more than fit: all is void */
+	struct { uint64_t offset, len; } wrote[N_WROTE];
+};
+
+static inline struct machine *machine_of(struct vm *vm)
+{
+	return vm->accel_state;
+}
+
+static inline struct soft_cpu *soft_cpu_of(struct vcpu *vcpu)
+{
+	return vcpu->accel_state;
+}
+
+static inline struct soft_cpu *soft_cpu_at(const struct machine *m, unsigned i)
+{
+	return (struct soft_cpu *)m->soft.cpus[i];
+}
+
+/* baton.c: struct accel's run() and kick(). */
+int soft_run(struct vcpu *vcpu, enum vcpu_exit *why, struct err *e);
+void soft_kick(struct vcpu *vcpu);
+/* Let its thread look again whose turn it is.  Any thread, async-safe. */
+void soft_ring(struct soft_cpu *sc);
+
+/* soft.c: take what waits: writes of devices, remapped memory, INIT, SIPI, NMI,
+ * interrupts.  False: triple fault.
+ */
+bool soft_events(struct soft_cpu *sc);
+
+/* Is there something to execute? */
+static inline bool soft_is_ready(struct soft_cpu *sc)
+{
+	uint32_t events = atomic_load(&sc->cpu.events);
+
+	if (sc->wait_sipi)
+		return events & EVENT_NMI;
+	if (!(sc->cpu.eflags & EFL_IF))
+		events &= ~EVENT_IRQ;
+	return !sc->cpu.halted || events & (EVENT_IRQ | EVENT_NMI);
+}
+
+/* Halted, and nothing but another CPU could change that. */
+static inline bool soft_is_dead(struct soft_cpu *sc)
+{
+	return !soft_is_ready(sc) &&
+	       (sc->wait_sipi || !(sc->cpu.eflags & EFL_IF));
+}
+
+#endif
