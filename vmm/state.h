@@ -45,6 +45,7 @@ struct state_field {
 	size_t count;		/* elements; 0: the unsigned at `count_at` */
 	size_t count_at;
 	uint64_t max;		/* of a number; 0: any */
+	bool same;		/* a number that must be the machine's already */
 	const struct state_table *table;	/* of an object */
 
 	/* An object elsewhere, and its table; NULL: there is none.  Instead of
@@ -96,6 +97,10 @@ struct state_table {
 #define STATE_NUMBERS(type, member, ...)				\
 	STATE_MEMBER(type, member, STATE_KIND_NUMBER,			\
 		     STATE_ELEMENTS(type, member), ##__VA_ARGS__)
+/* All of it, whatever it is made of. */
+#define STATE_BYTES(type, member, ...)					\
+	STATE_MEMBER(type, member, STATE_KIND_NUMBER, .size = 1,	\
+		     .count = STATE_SIZE(type, member), ##__VA_ARGS__)
 #define STATE_BOOL(type, member, ...)					\
 	STATE_MEMBER(type, member, STATE_KIND_BOOL, .count = 1,		\
 		     .size = STATE_SIZE(type, member), ##__VA_ARGS__)
@@ -137,6 +142,8 @@ int state_load(struct vm *vm, const void *data, size_t len, struct err *e);
 
 #define STATE_MAGIC	"vmstate1"
 #define STATE_TIMER_LEN	12u
+
+uint64_t state_number(const void *p, size_t size);	/* as it is in C */
 
 static inline uint8_t *state_elements(const struct state_field *f, void *obj)
 {

@@ -76,18 +76,21 @@ static bool is_name(const struct name *name, const char *s)
 
 static void store_number(uint8_t *p, size_t size, uint64_t value)
 {
+	uint16_t n16 = (uint16_t)value;
+	uint32_t n32 = (uint32_t)value;
+
 	switch (size) {
 	case 1:
 		*p = (uint8_t)value;
 		break;
 	case 2:
-		*(uint16_t *)(void *)p = (uint16_t)value;
+		memcpy(p, &n16, sizeof(n16));
 		break;
 	case 4:
-		*(uint32_t *)(void *)p = (uint32_t)value;
+		memcpy(p, &n32, sizeof(n32));
 		break;
 	default:
-		*(uint64_t *)(void *)p = value;
+		memcpy(p, &value, sizeof(value));
 	}
 }
 
@@ -107,6 +110,10 @@ static int load_number(struct reader *r, const struct state_field *f,
 		return fail(r->e, EINVAL, "%s is %llu, must be at most %llu",
 			    f->name, (unsigned long long)value,
 			    (unsigned long long)max);
+	if (f->same && value != state_number(at, f->size))
+		return fail(r->e, EINVAL, "%s is %llu, and %llu in this "
+			    "machine", f->name, (unsigned long long)value,
+			    (unsigned long long)state_number(at, f->size));
 	store_number(at, f->size, value);
 	return 0;
 }

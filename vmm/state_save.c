@@ -64,17 +64,24 @@ static void put_name(struct writer *w, const char *name)
 	put(w, name, len);
 }
 
-static uint64_t load_number(const uint8_t *p, size_t size)
+uint64_t state_number(const void *p, size_t size)
 {
+	uint16_t n16;
+	uint32_t n32;
+	uint64_t n64;
+
 	switch (size) {
 	case 1:
-		return *p;
+		return *(const uint8_t *)p;
 	case 2:
-		return *(const uint16_t *)(const void *)p;
+		memcpy(&n16, p, sizeof(n16));
+		return n16;
 	case 4:
-		return *(const uint32_t *)(const void *)p;
+		memcpy(&n32, p, sizeof(n32));
+		return n32;
 	default:
-		return *(const uint64_t *)(const void *)p;
+		memcpy(&n64, p, sizeof(n64));
+		return n64;
 	}
 }
 
@@ -115,7 +122,7 @@ static void put_element(struct writer *w, const struct state_field *f,
 {
 	switch (f->kind) {
 	case STATE_KIND_NUMBER:
-		put_number(w, load_number(at, f->size), f->size);
+		put_number(w, state_number(at, f->size), f->size);
 		break;
 	case STATE_KIND_BOOL:
 		put_number(w, *(const bool *)at, 1);

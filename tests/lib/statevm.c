@@ -5,30 +5,65 @@
 #include <string.h>
 
 #include "tests/check.h"
+#include "imgfmt/base/bytes.h"
+#include "vmm/chip/fwcfg.h"
 #include "vmm/chip/ioapic.h"
-#include "vmm/chip/pic.h"
-#include "vmm/chip/pit.h"
+#include "vmm/chip/pci.h"
+#include "vmm/pc.h"
 
-#define MEMORY (20u << 20)
+#define MEMORY	 (20u << 20)
+#define N_MMIO	 3u		/* rng, console, balloon */
+#define RINGS	 0x100000u	/* of 64 KiB for each of these */
 
-static const uint16_t ports[] = {
-	0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1, 0x40, 0x41, 0x42, 0x43, 0x61,
+/* Ports where something is; of some there are several. */
+static const struct { uint16_t first, n; } ports[] = {
+	{ 0x20, 2 }, { 0xa0, 2 }, { 0x4d0, 2 }, { 0x40, 4 }, { 0x43, 1 },
+	{ 0x61, 1 }, { 0x70, 2 }, { 0x60, 1 }, { 0x64, 1 }, { 0x80, 1 },
+	{ 0x92, 1 }, { 0xe0, 12 }, { 0x2000, 24 }, { 0x3f8, 8 }, { 0x2f8, 8 },
+	{ 0x3e8, 8 }, { 0x2e8, 8 }, { 0xcf8, 8 }, { 0x510, 2 }, { 0x514, 8 },
+	{ PC_PM_BASE, 64 },
 };
-static const uint32_t memory[] = {
-	0xfec00000, 0xfec00010, 0xfec00040,
+static const struct { uint32_t first, n; } memory[] = {
+	{ IOAPIC_BASE, 1 }, { IOAPIC_BASE + 0x10, 1 }, { 0xff000000, 16 },
+	{ PC_MMIO_BASE, N_MMIO * PC_MMIO_LEN },
+	/* Common configuration, ISR, MSI-X, of the first PCI device. */
+	{ PC_PCI_MEM, 0x38 }, { PC_PCI_MEM + 0x4000, 0x40 },
+	{ PC_PCI_MEM + 0x1000, 1 }, { PC_PCI_MEM + 0x3000, 1 },
 };
+
+static void add_devices(struct vm *vm)
+{
+	static const uint8_t file[100];
+	struct vm_chardev nowhere = { -1, -1 };
+	struct err e = { "" };
+
+	for (unsigned i = 0; i < 4; i++)
+		CHECK_OK(vm_add_serial(vm, &nowhere, &e));
+	CHECK_OK(vm_add_rng(vm, VM_BUS_MMIO, &e));
+	CHECK_OK(vm_add_console(vm, VM_BUS_MMIO, &nowhere, &e));
+	CHECK_OK(vm_add_balloon(vm, VM_BUS_MMIO, &e));
+	CHECK_OK(vm_add_rng(vm, VM_BUS_PCI, &e));
+	CHECK_OK(vm_add_console(vm, VM_BUS_PCI, &nowhere, &e));
+	CHECK_OK(fwcfg_add_file(vm->fwcfg, "a", file, 40, true));
+	CHECK_OK(fwcfg_add_file(vm->fwcfg, "b", file, 100, false));
+	CHECK_OK(fwcfg_add_file(vm->fwcfg, "c", file, 60, true));
+}
 
 struct vm *statevm_new(void)
 {
-	struct vm *vm = fakevm_bare(MEMORY, 2);
+	struct vm_config config;
+	struct vm *vm = NULL;
 	struct err e = { "" };
 
-	CHECK_OK(pic_new(vm, &vm->pic, &e));
-	CHECK_OK(ioapic_new(vm, &vm->ioapic, &e));
-	CHECK_OK(pit_new(vm, &e));
+	fakevm_config(&config, MEMORY, 2);
+	config.test_devices = true;
+	CHECK_OK(vm_new(&config, &vm, &e));
+	add_devices(vm);
 	for (struct device *dev = vm->devices; dev; dev = dev->next)
 		if (dev->ops->reset)
 			dev->ops->reset(dev);
+	mem_reset(vm);
+	pci_assign_resources(vm);
 	return vm;
 }
 
@@ -62,27 +97,114 @@ static void touch(struct vm *vm, enum bus_space space, uint64_t at,
 		     space == BUS_PIO ? "port" : "memory", at);
 }
 
+/* What PAM lets through. */
+static void touch_pam(struct vm *vm, uint64_t *random, struct statevm_trace *t)
+{
+	uint64_t r = roll(random), gpa = 0xc0000 + r % 0x3ffff;
+	uint8_t bytes[2] = { (uint8_t)(r >> 32), (uint8_t)(r >> 40) };
+
+	if (r >> 48 & 1)
+		note(t, (uint64_t)mem_write(vm, gpa, bytes, 2), "write", gpa);
+	note(t, (uint64_t)mem_read(vm, gpa, bytes, 2), "read", gpa);
+	note(t, get_le16(bytes), "memory", gpa);
+}
+
+/* A register of a PCI function that there is, by its ports. */
+static void touch_config(struct vm *vm, uint64_t *random,
+			 struct statevm_trace *t)
+{
+	static const uint8_t devfns[] = { 0x00, 0x08, 0x0b, 0x10, 0x18 };
+	uint64_t r = roll(random);
+	uint32_t address = 0x80000000u |
+		(uint32_t)devfns[r % sizeof(devfns)] << 8 | (r >> 8 & 0xfc);
+
+	bus_write(vm, BUS_PIO, 0xcf8, 4, address);
+	touch(vm, BUS_PIO, 0xcfc + (r >> 16) % 4, random, t);
+}
+
+/* What a driver does, over virtio-mmio: set one queue up, and go. */
+static void start_driver(struct vm *vm, unsigned n, uint64_t *random)
+{
+	uint64_t regs = PC_MMIO_BASE + n * PC_MMIO_LEN, r = roll(random);
+	uint64_t ring = RINGS + n * 0x10000ull;
+	const struct { unsigned reg; uint64_t value; } writes[] = {
+		{ 0x70, 0 }, { 0x70, 3 }, { 0x24, 0 }, { 0x20, r & 0x30000002 },
+		{ 0x24, 1 }, { 0x20, 1 }, { 0x70, 0xb }, { 0x30, r >> 40 & 1 },
+		{ 0x38, 8 }, { 0x80, ring }, { 0x90, ring + 0x1000 },
+		{ 0xa0, ring + 0x2000 }, { 0x44, 1 }, { 0x70, 0xf },
+	};
+	static const uint8_t zeroes[0x3000];
+
+	CHECK(!mem_write(vm, ring, zeroes, sizeof(zeroes)));
+	for (unsigned i = 0; i < sizeof(writes) / sizeof(writes[0]); i++)
+		bus_write(vm, BUS_MMIO, regs + writes[i].reg, 4,
+			  writes[i].value);
+}
+
+/* One more request, of one buffer that is mostly right; and the doorbell. */
+static void add_request(struct vm *vm, unsigned n, uint64_t *random)
+{
+	uint64_t ring = RINGS + n * 0x10000ull, r = roll(random);
+	uint8_t desc[16], idx[2], head[2];
+	unsigned i = r % 8;
+
+	put_le64(desc, ring + 0x4000 + (r >> 8 & 0x7fff));
+	put_le32(desc + 8, r >> 24 & 0xfff);
+	put_le16(desc + 12, r >> 40 & 2);
+	put_le16(desc + 14, 0);
+	put_le16(head, (uint16_t)(i + (r >> 44 & 0x1f ? 0 : 100)));
+	CHECK(!mem_write(vm, ring + 16 * i, desc, sizeof(desc)));
+	CHECK(!mem_read(vm, ring + 0x1002, idx, 2));
+	CHECK(!mem_write(vm, ring + 0x1004 + 2 * (get_le16(idx) % 8u), head, 2));
+	put_le16(idx, (uint16_t)(get_le16(idx) + 1));
+	CHECK(!mem_write(vm, ring + 0x1002, idx, 2));
+	bus_write(vm, BUS_MMIO, PC_MMIO_BASE + n * PC_MMIO_LEN + 0x50, 4,
+		  r >> 50 & 1);
+}
+
+/* A descriptor of fw_cfg's DMA: select and read, write or skip. */
+static void fwcfg_dma(struct vm *vm, uint64_t *random)
+{
+	uint64_t r = roll(random);
+	uint8_t d[16];
+
+	put_be32(d, (uint32_t)(0x20 + r % 3) << 16 | (r >> 8 & 0x1e));
+	put_be32(d + 4, r >> 16 & 0x3f);
+	put_be64(d + 8, RINGS + 0x80000);
+	CHECK(!mem_write(vm, RINGS + 0x90000, d, sizeof(d)));
+	bus_write(vm, BUS_PIO, 0x518, 4, __builtin_bswap32(RINGS + 0x90000));
+}
+
 static void one(struct vm *vm, uint64_t *random, struct statevm_trace *t)
 {
-	uint64_t r = roll(random), what = r % 16;
-	struct irq_line line;
+	uint64_t r = roll(random), i;
+	unsigned what = (unsigned)(r % 25);
 
 	r >>= 8;
-	if (what < 8) {
-		touch(vm, BUS_PIO, ports[r % (sizeof(ports) /
-					      sizeof(ports[0]))], random, t);
-	} else if (what < 11) {
-		touch(vm, BUS_MMIO, memory[r % (sizeof(memory) /
-						sizeof(memory[0]))], random, t);
-	} else if (what == 11) {
+	if (what < 10) {
+		i = r % (sizeof(ports) / sizeof(ports[0]));
+		touch(vm, BUS_PIO, ports[i].first + (r >> 16) % ports[i].n,
+		      random, t);
+	} else if (what < 14) {
+		i = r % (sizeof(memory) / sizeof(memory[0]));
+		touch(vm, BUS_MMIO, memory[i].first + (r >> 16) % memory[i].n,
+		      random, t);
+	} else if (what == 14) {
 		note(t, (uint64_t)irq_ack_pic(vm), "INTA", 0);
-	} else if (what == 12) {
+	} else if (what == 15) {
 		irq_eoi(vm, (uint8_t)r);
-	} else if (what == 13) {
-		line = irq_isa(vm, r % 16);
-		irq_set(&line, r >> 8 & 1);
+	} else if (what < 18) {
+		touch_config(vm, random, t);
+	} else if (what == 18) {
+		start_driver(vm, (unsigned)(r % N_MMIO), random);
+	} else if (what < 21) {
+		add_request(vm, (unsigned)(r % N_MMIO), random);
+	} else if (what == 21) {
+		fwcfg_dma(vm, random);
+	} else if (what == 24) {
+		touch_pam(vm, random, t);
 	} else {
-		fakevm_pass(vm, r % (what == 14 ? 100000 : 10000000));
+		fakevm_pass(vm, r % (what == 22 ? 100000 : 10000000));
 	}
 }
 

@@ -13,6 +13,7 @@
 #include "vmm/chip/acpi.h"
 #include "vmm/chip/pci_host.h"
 #include "vmm/pc.h"
+#include "vmm/state.h"
 #include "vmm/vm.h"
 
 /* PM1 status and enable. */
@@ -236,10 +237,30 @@ static void pm_fini(struct device *dev)
 	free(pm);
 }
 
+static int pm_loaded(void *obj, struct err *e)
+{
+	(void)e;
+	move_ports(obj);
+	return 0;
+}
+
+static const struct state_field pm_fields[] = {
+	STATE_OBJECT(struct acpi, fn, &pci_function_state),
+	STATE_TIMER(struct acpi, timer),
+	STATE_NUMBER(struct acpi, next_half),
+	STATE_BYTES(struct acpi, regs),
+	STATE_BYTES(struct acpi, generation),
+};
+
+static const struct state_table pm_state = {
+	.version = 1, STATE_FIELDS(pm_fields), .loaded = pm_loaded,
+};
+
 static const struct device_ops pm_device_ops = {
 	.name = "piix4-pm",
 	.reset = pm_reset,
 	.fini = pm_fini,
+	.state = &pm_state,
 };
 
 static void init_config(struct pci_function *fn)

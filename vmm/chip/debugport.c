@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "board.h"
+#include "vmm/state.h"
 #include "vmm/vm.h"
 
 #define DEBUG_PRESENT 0xe9u
@@ -71,8 +72,17 @@ static void debugport_fini(struct device *dev)
 	free(dev);
 }
 
+static const struct state_field debugport_fields[] = {
+	STATE_NUMBER(struct debugport, post),
+};
+
+static const struct state_table debugport_state = {
+	.version = 1, STATE_FIELDS(debugport_fields),
+};
+
 static const struct device_ops debugport_ops = {
 	.name = "debug ports", .fini = debugport_fini,
+	.state = &debugport_state,
 };
 
 int debugport_new(struct vm *vm, struct err *e)

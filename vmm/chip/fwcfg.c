@@ -16,6 +16,7 @@
 #include "imgfmt/base/buf.h"
 #include "imgfmt/base/bytes.h"
 #include "vmm/chip/fwcfg.h"
+#include "vmm/state.h"
 #include "vmm/vm.h"
 
 #define PORT_SELECT	0x510u
@@ -56,6 +57,12 @@ struct fwcfg {
 	uint16_t key;			/* what is selected */
 	size_t offset;			/* in its data */
 	uint64_t dma;			/* written so far */
+
+	/* For state.h: name and data of each writable file, one behind the
+	 * other.
+	 */
+	uint8_t *written;
+	unsigned written_len;
 };
 
 static const uint8_t dma_signature[8] = "QEMU CFG";
@@ -366,13 +373,82 @@ static void fwcfg_fini(struct device *dev)
 
 	list_free(&f->keys);
 	list_free(&f->files);
+	free(f->written);
 	free(f);
 }
+
+/* State: what guests have written.  The other items are made anew. */
+
+static int gather(void *obj)
+{
+	struct fwcfg *f = obj;
+	uint64_t len = 0;
+	uint8_t *p;
+
+	for (size_t i = 0; i < f->files.n; i++)
+		if (f->files.items[i].writable)
+			len += FWCFG_FILE_NAME_LEN + f->files.items[i].len;
+	p = len > UINT32_MAX ? NULL : array_alloc(len + 1, 1);
+	if (!p)
+		return -ENOMEM;
+	free(f->written);
+	f->written = p;
+	f->written_len = (unsigned)len;
+	for (size_t i = 0; i < f->files.n; i++) {
+		const struct item *file = &f->files.items[i];
+
+		if (!file->writable)
+			continue;
+		memcpy(p, file->name, FWCFG_FILE_NAME_LEN);
+		memcpy(p + FWCFG_FILE_NAME_LEN, file->data, file->len);
+		p += FWCFG_FILE_NAME_LEN + file->len;
+	}
+	return 0;
+}
+
+static int scatter(void *obj, struct err *e)
+{
+	struct fwcfg *f = obj;
+	const struct item *item = find_key(f, f->key);
+	const uint8_t *p = f->written;
+
+	if (f->offset > (item ? item->len : 0))
+		return fail(e, EINVAL, "offset is %zu, and the item 0x%x has "
+			    "%zu bytes", f->offset, f->key,
+			    item ? item->len : 0);
+	for (size_t i = 0; i < f->files.n; i++) {
+		struct item *file = &f->files.items[i];
+
+		if (!file->writable)
+			continue;
+		if (memcmp(p, file->name, FWCFG_FILE_NAME_LEN))
+			return fail(e, EINVAL, "the file %s is missing",
+				    file->name);
+		memcpy(file->data, p + FWCFG_FILE_NAME_LEN, file->len);
+		p += FWCFG_FILE_NAME_LEN + file->len;
+	}
+	return 0;
+}
+
+static const struct state_field fwcfg_fields[] = {
+	STATE_NUMBER(struct fwcfg, key),
+	STATE_NUMBER(struct fwcfg, offset),
+	STATE_NUMBER(struct fwcfg, dma),
+	STATE_MEMBER(struct fwcfg, written, STATE_KIND_NUMBER, .size = 1,
+		     .is_pointer = true,
+		     .count_at = offsetof(struct fwcfg, written_len)),
+};
+
+static const struct state_table fwcfg_state = {
+	.version = 1, STATE_FIELDS(fwcfg_fields), .prepare = gather,
+	.loaded = scatter,
+};
 
 static const struct device_ops fwcfg_ops = {
 	.name = "fw_cfg",
 	.reset = fwcfg_reset,
 	.fini = fwcfg_fini,
+	.state = &fwcfg_state,
 };
 
 int fwcfg_new(struct vm *vm, struct fwcfg **out, struct err *e)

@@ -7,6 +7,7 @@
 
 #include "imgfmt/base/bytes.h"
 #include "vmm/chip/pci_host.h"
+#include "vmm/state.h"
 #include "vmm/vm.h"
 
 #define PAM0		0x59u	/* 0xf0000 in its upper half; 7 registers */
@@ -94,10 +95,29 @@ static void i440fx_fini(struct device *dev)
 	free(dev);
 }
 
+static int i440fx_loaded(void *obj, struct err *e)
+{
+	struct i440fx *b = obj;
+
+	(void)e;
+	pam_written(&b->fn, PAM0, N_PAM_REGS);
+	return 0;
+}
+
+static const struct state_field i440fx_fields[] = {
+	STATE_OBJECT(struct i440fx, fn, &pci_function_state),
+	STATE_NUMBER(struct i440fx, rcr, .max = RCR_HARD),
+};
+
+static const struct state_table i440fx_state = {
+	.version = 1, STATE_FIELDS(i440fx_fields), .loaded = i440fx_loaded,
+};
+
 static const struct device_ops i440fx_ops = {
 	.name = "i440fx",
 	.reset = i440fx_reset,
 	.fini = i440fx_fini,
+	.state = &i440fx_state,
 };
 
 int i440fx_new(struct vm *vm, struct err *e)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "i8042.h"
+#include "vmm/state.h"
 #include "vmm/vm.h"
 
 #define STATUS_OBF	0x01u	/* port 0x60 has something */
@@ -438,8 +439,30 @@ static void i8042_fini(struct device *dev)
 	free(dev);
 }
 
+static const struct state_field i8042_fields[] = {
+	STATE_NUMBER(struct i8042, status),
+	STATE_NUMBER(struct i8042, config),
+	STATE_NUMBER(struct i8042, out_port),
+	STATE_BYTES(struct i8042, ram),
+	STATE_NUMBER(struct i8042, pending),
+	STATE_NUMBER(struct i8042, out),
+	STATE_BOOL(struct i8042, scanning),
+	STATE_NUMBER(struct i8042, kbd_pending),
+	STATE_NUMBER(struct i8042, scan_set),
+	STATE_NUMBER(struct i8042, last_sent),
+	STATE_BOOL(struct i8042, in_break),
+	STATE_BYTES(struct i8042, queue),
+	STATE_NUMBER(struct i8042, head, .max = QUEUE_SIZE - 1),
+	STATE_NUMBER(struct i8042, n_queued, .max = QUEUE_SIZE),
+};
+
+static const struct state_table i8042_state = {
+	.version = 1, STATE_FIELDS(i8042_fields),
+};
+
 static const struct device_ops i8042_ops = {
 	.name = "8042", .reset = i8042_reset, .fini = i8042_fini,
+	.state = &i8042_state,
 };
 
 int i8042_new(struct vm *vm, struct i8042 **out, struct err *e)

@@ -12,6 +12,7 @@
 #include "imgfmt/base/bytes.h"
 #include "vmm/chip/msix.h"
 #include "vmm/irq.h"
+#include "vmm/state.h"
 
 #define CAP_ID		0x11u
 #define CAP_LEN		12u
@@ -37,7 +38,10 @@ int msix_init(struct msix *m, struct pci_function *fn, unsigned bar, unsigned n,
 			    MSIX_MAX_VECTORS);
 	while (len / 2 < n * ENTRY_LEN)
 		len *= 2;
-	*m = (struct msix){ .fn = fn, .n = n, .pba = len / 2 };
+	*m = (struct msix){
+		.fn = fn, .n = n, .pba = len / 2, .table_len = n * ENTRY_LEN,
+		.pending_len = (unsigned)(8 * div_round_up(n, 64)),
+	};
 	put_le16(cap + CAP_CONTROL, (uint16_t)(n - 1));
 	put_le32(cap + 4, bar);
 	put_le32(cap + 8, m->pba | bar);
@@ -46,7 +50,7 @@ int msix_init(struct msix *m, struct pci_function *fn, unsigned bar, unsigned n,
 		return fail(e, ENOSPC, "MSI-X: no room for the capability");
 	put_le16(fn->writable + m->cap + CAP_CONTROL, CONTROL_MASK | CONTROL_ON);
 	m->table = array_alloc(n, ENTRY_LEN);
-	m->pending = array_alloc(div_round_up(n, 64), 8);
+	m->pending = array_alloc(m->pending_len, 1);
 	if (!m->table || !m->pending) {
 		free(m->table);
 		free(m->pending);
@@ -72,8 +76,8 @@ void msix_reset(struct msix *m)
 	pthread_mutex_lock(&m->lock);
 	m->on = m->masked = false;
 	m->enabled = false;
-	memset(m->table, 0, m->n * ENTRY_LEN);
-	memset(m->pending, 0, 8 * div_round_up(m->n, 64));
+	memset(m->table, 0, m->table_len);
+	memset(m->pending, 0, m->pending_len);
 	for (unsigned i = 0; i < m->n; i++)
 		m->table[i * ENTRY_LEN + ENTRY_CONTROL] = ENTRY_MASKED;
 	pthread_mutex_unlock(&m->lock);
@@ -114,17 +118,22 @@ void msix_notify(struct msix *m, unsigned vector)
 	pthread_mutex_unlock(&m->lock);
 }
 
-void msix_config_written(struct msix *m, unsigned reg, unsigned size)
+/* The lock is held. */
+static void read_control(struct msix *m)
 {
-	unsigned control;
+	unsigned control = get_le16(m->fn->config + m->cap + CAP_CONTROL);
 
-	if (reg + size <= m->cap || reg >= m->cap + CAP_LEN)
-		return;
-	control = get_le16(m->fn->config + m->cap + CAP_CONTROL);
-	pthread_mutex_lock(&m->lock);
 	m->on = control & CONTROL_ON;
 	m->masked = control & CONTROL_MASK;
 	m->enabled = m->on;
+}
+
+void msix_config_written(struct msix *m, unsigned reg, unsigned size)
+{
+	if (reg + size <= m->cap || reg >= m->cap + CAP_LEN)
+		return;
+	pthread_mutex_lock(&m->lock);
+	read_control(m);
 	for (unsigned i = 0; i < m->n; i++)
 		send_pending(m, i);
 	pthread_mutex_unlock(&m->lock);
@@ -132,15 +141,15 @@ void msix_config_written(struct msix *m, unsigned reg, unsigned size)
 
 uint64_t msix_read(struct msix *m, uint64_t offset, unsigned size)
 {
-	uint64_t pending_len = 8 * div_round_up(m->n, 64), value = 0;
+	uint64_t value = 0;
 
 	if (size > 8)
 		return 0;
 	pthread_mutex_lock(&m->lock);
-	if (in_range(offset, size, m->n * ENTRY_LEN))
+	if (in_range(offset, size, m->table_len))
 		memcpy(&value, m->table + offset, size);
 	else if (offset >= m->pba &&
-		 in_range(offset - m->pba, size, pending_len))
+		 in_range(offset - m->pba, size, m->pending_len))
 		memcpy(&value, m->pending + offset - m->pba, size);
 	pthread_mutex_unlock(&m->lock);
 	return get_le64(&value);
@@ -150,7 +159,7 @@ void msix_write(struct msix *m, uint64_t offset, unsigned size, uint64_t value)
 {
 	unsigned first;
 
-	if (size > 8 || !in_range(offset, size, m->n * ENTRY_LEN))
+	if (size > 8 || !in_range(offset, size, m->table_len))
 		return;
 	first = (unsigned)offset / ENTRY_LEN;
 	pthread_mutex_lock(&m->lock);
@@ -167,3 +176,27 @@ void msix_write(struct msix *m, uint64_t offset, unsigned size, uint64_t value)
 		send_pending(m, i);
 	pthread_mutex_unlock(&m->lock);
 }
+
+static int loaded(void *obj, struct err *e)
+{
+	struct msix *m = obj;
+
+	(void)e;
+	pthread_mutex_lock(&m->lock);
+	read_control(m);
+	pthread_mutex_unlock(&m->lock);
+	return 0;
+}
+
+static const struct state_field fields[] = {
+	STATE_MEMBER(struct msix, table, STATE_KIND_NUMBER, .size = 1,
+		     .is_pointer = true,
+		     .count_at = offsetof(struct msix, table_len)),
+	STATE_MEMBER(struct msix, pending, STATE_KIND_NUMBER, .size = 1,
+		     .is_pointer = true,
+		     .count_at = offsetof(struct msix, pending_len)),
+};
+
+const struct state_table msix_state = {
+	.version = 1, STATE_FIELDS(fields), .loaded = loaded,
+};

@@ -29,7 +29,11 @@ struct msix {
 	bool on, masked;		/* as the capability says */
 	uint8_t *table;			/* 16 bytes a vector */
 	uint8_t *pending;		/* a bit a vector */
+	unsigned table_len, pending_len;	/* bytes; fixed */
 };
+
+/* What of it is saved, behind its function. */
+extern const struct state_table msix_state;
 
 /* Before pci_add().  `n` vectors at BAR `bar`, whose `ops` take 8 bytes at most.
  * -ENOMEM, -ENOSPC (config is full).

@@ -8,6 +8,7 @@
 #include "imgfmt/base/bytes.h"
 #include "vmm/chip/pci.h"
 #include "vmm/chip/pci_host.h"
+#include "vmm/state.h"
 #include "vmm/vm.h"
 
 #define N_DEVFN		256u
@@ -339,10 +340,76 @@ static void bus_fini(struct device *dev)
 	free(bus);
 }
 
+/* What of the config space is fixed says which device this is. */
+static int function_loaded(void *obj, struct err *e)
+{
+	struct pci_function *fn = obj;
+
+	for (unsigned i = 0; i < PCI_CONFIG_SIZE; i++) {
+		unsigned changed = fn->config[i] ^ fn->initial[i];
+
+		changed &= ~(unsigned)fn->writable[i];
+		if (i == PCI_STATUS)
+			changed &= ~PCI_STATUS_INTERRUPT;
+		if (changed)
+			return fail(e, EINVAL, "byte 0x%02x of the PCI "
+				    "configuration is 0x%02x, and 0x%02x in "
+				    "this machine", i, fn->config[i],
+				    fn->initial[i]);
+	}
+	bars_update(fn);
+	return 0;
+}
+
+static const struct state_field function_fields[] = {
+	STATE_NUMBER(struct pci_function, devfn, .same = true),
+	STATE_BYTES(struct pci_function, config),
+	STATE_BOOL(struct pci_function, intx),
+};
+
+const struct state_table pci_function_state = {
+	.version = 1, STATE_FIELDS(function_fields), .loaded = function_loaded,
+};
+
+/* Which wires are pulled follows from the functions. */
+static int bus_loaded(void *obj, struct err *e)
+{
+	struct pci_bus *bus = obj;
+	unsigned i;
+
+	if (bus->address & ~ADDRESS_BITS)
+		return fail(e, EINVAL, "address is 0x%x, must be within 0x%x",
+			    bus->address, ADDRESS_BITS);
+	pthread_mutex_lock(&bus->intx_lock);
+	memset(bus->asserted, 0, sizeof(bus->asserted));
+	for (i = 0; i < N_DEVFN; i++) {
+		struct pci_function *fn = bus->fns[i];
+		unsigned pin = fn ? fn->initial[PCI_INTERRUPT_PIN] : 0;
+
+		if (!pin)
+			continue;
+		fn->intx_off = get_le16(fn->config + PCI_COMMAND) &
+			       PCI_COMMAND_INTX_OFF;
+		fn->intx_driven = fn->intx && !fn->intx_off;
+		bus->asserted[pci_pirq(i, pin)] += fn->intx_driven;
+	}
+	pthread_mutex_unlock(&bus->intx_lock);
+	return 0;
+}
+
+static const struct state_field bus_fields[] = {
+	STATE_NUMBER(struct pci_bus, address),
+};
+
+static const struct state_table bus_state = {
+	.version = 1, STATE_FIELDS(bus_fields), .loaded = bus_loaded,
+};
+
 static const struct device_ops bus_ops = {
 	.name = "pci",
 	.reset = bus_reset,
 	.fini = bus_fini,
+	.state = &bus_state,
 };
 
 int pci_bus_new(struct vm *vm, struct pci_bus **out, struct err *e)

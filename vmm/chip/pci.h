@@ -41,6 +41,7 @@
 #define PCI_STATUS_CAP_LIST	0x0010u
 
 struct pci_bus;
+struct state_table;
 
 struct pci_bar {
 	struct region region;	/* ops NULL: no such register */
@@ -74,6 +75,9 @@ struct pci_function {
 	void (*config_written)(struct pci_function *fn, unsigned reg,
 			       unsigned size);
 };
+
+/* What of a function is saved, as a part of its device. */
+extern const struct state_table pci_function_state;
 
 /* Let BAR `i` be `len` bytes (a power of two) of `space`, answered by `ops`. */
 void pci_bar_init(struct pci_function *fn, unsigned i, enum bus_space space,

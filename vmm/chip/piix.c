@@ -7,6 +7,7 @@
 
 #include "imgfmt/base/bytes.h"
 #include "vmm/chip/pci_host.h"
+#include "vmm/state.h"
 #include "vmm/vm.h"
 
 #define N_ISA		16u
@@ -104,10 +105,33 @@ static void piix3_fini(struct device *dev)
 	free(p);
 }
 
+static int piix3_loaded(void *obj, struct err *e)
+{
+	struct piix3 *p = obj;
+
+	(void)e;
+	pthread_mutex_lock(&p->lock);
+	memcpy(p->route, p->fn.config + PIIX3_PIRQ_ROUTE, sizeof(p->route));
+	pthread_mutex_unlock(&p->lock);
+	return 0;
+}
+
+static const struct state_field piix3_fields[] = {
+	STATE_OBJECT(struct piix3, fn, &pci_function_state),
+	STATE_BOOLS(struct piix3, pirqs),
+	STATE_BOOLS(struct piix3, others),
+	STATE_BOOLS(struct piix3, out),
+};
+
+static const struct state_table piix3_state = {
+	.version = 1, STATE_FIELDS(piix3_fields), .loaded = piix3_loaded,
+};
+
 static const struct device_ops piix3_ops = {
 	.name = "piix3",
 	.reset = piix3_reset,
 	.fini = piix3_fini,
+	.state = &piix3_state,
 };
 
 /* Registers that software writes, and whose effect we have not: they keep what

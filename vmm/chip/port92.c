@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "board.h"
+#include "vmm/state.h"
 #include "vmm/vm.h"
 
 #define FAST_RESET	0x01u
@@ -52,8 +53,17 @@ static void port92_fini(struct device *dev)
 	free(dev);
 }
 
+static const struct state_field port92_fields[] = {
+	STATE_NUMBER(struct port92, value, .max = FAST_RESET | A20),
+};
+
+static const struct state_table port92_state = {
+	.version = 1, STATE_FIELDS(port92_fields),
+};
+
 static const struct device_ops port92_ops = {
 	.name = "port 0x92", .reset = port92_reset, .fini = port92_fini,
+	.state = &port92_state,
 };
 
 int port92_new(struct vm *vm, struct err *e)

@@ -12,6 +12,7 @@
 
 #include "calendar.h"
 #include "rtc.h"
+#include "vmm/state.h"
 #include "vmm/vm.h"
 
 #define CMOS_SIZE	128u
@@ -411,8 +412,36 @@ static void rtc_fini(struct device *dev)
 	free(dev);
 }
 
+/* Dates that four digits can say, and as much again. */
+#define BASE_MAX (1ll << 41)
+
+static int rtc_loaded(void *obj, struct err *e)
+{
+	const struct rtc *rtc = obj;
+
+	if (rtc->base_s < -BASE_MAX || rtc->base_s > BASE_MAX)
+		return fail(e, EINVAL, "base_s is %lld, which is no date",
+			    (long long)rtc->base_s);
+	return 0;
+}
+
+static const struct state_field rtc_fields[] = {
+	STATE_TIMER(struct rtc, timer),
+	STATE_NUMBER(struct rtc, index),
+	STATE_BYTES(struct rtc, cmos),
+	STATE_NUMBER(struct rtc, base),
+	STATE_NUMBER(struct rtc, base_s),
+	STATE_NUMBER(struct rtc, weekday_off),
+	STATE_NUMBER(struct rtc, seen),
+};
+
+static const struct state_table rtc_state = {
+	.version = 1, STATE_FIELDS(rtc_fields), .loaded = rtc_loaded,
+};
+
 static const struct device_ops rtc_ops = {
 	.name = "RTC", .reset = rtc_reset, .fini = rtc_fini,
+	.state = &rtc_state,
 };
 
 int rtc_new(struct vm *vm, struct err *e)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "vmm/chardev.h"
+#include "vmm/state.h"
 #include "vmm/vm.h"
 
 #define FIFO_SIZE	16u
@@ -427,8 +428,46 @@ static void serial_fini(struct device *dev)
 	free(s);
 }
 
+static int serial_loaded(void *obj, struct err *e)
+{
+	struct serial *s = obj;
+
+	if (s->n_rx > rx_size(s))
+		return fail(e, EINVAL, "n_rx is %u, must be at most %u", s->n_rx,
+			    rx_size(s));
+	want_input(s);
+	/* There the host was behind; ours may have room. */
+	room(s);
+	return 0;
+}
+
+static const struct state_field serial_fields[] = {
+	STATE_TIMER(struct serial, timeout),
+	STATE_BOOL(struct serial, wants_irq),
+	STATE_NUMBER(struct serial, divisor),
+	STATE_NUMBER(struct serial, ier),
+	STATE_NUMBER(struct serial, fcr),
+	STATE_NUMBER(struct serial, lcr),
+	STATE_NUMBER(struct serial, mcr),
+	STATE_NUMBER(struct serial, scr),
+	STATE_NUMBER(struct serial, msr),
+	STATE_BOOL(struct serial, overrun),
+	STATE_BOOL(struct serial, thre_event),
+	STATE_BOOL(struct serial, rx_timeout),
+	STATE_BYTES(struct serial, rx),
+	STATE_BYTES(struct serial, tx),
+	STATE_NUMBER(struct serial, head, .max = FIFO_SIZE - 1),
+	STATE_NUMBER(struct serial, n_rx, .max = FIFO_SIZE),
+	STATE_NUMBER(struct serial, n_tx, .max = FIFO_SIZE),
+};
+
+static const struct state_table serial_state = {
+	.version = 1, STATE_FIELDS(serial_fields), .loaded = serial_loaded,
+};
+
 static const struct device_ops serial_ops = {
 	.name = "16550A", .reset = serial_reset, .fini = serial_fini,
+	.state = &serial_state,
 };
 
 /* COM1 and COM3 share a line, and so do COM2 and COM4. */

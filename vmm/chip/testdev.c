@@ -15,6 +15,7 @@
 #include "board.h"
 #include "imgfmt/base/bytes.h"
 #include "ioapic.h"
+#include "vmm/state.h"
 #include "vmm/vm.h"
 
 #define SCRATCH_ADDR	0xff000000u
@@ -124,8 +125,18 @@ static void testdev_fini(struct device *dev)
 	free(dev);
 }
 
+static const struct state_field testdev_fields[] = {
+	STATE_BYTES(struct testdev, port_bytes),
+	STATE_BYTES(struct testdev, memory),
+};
+
+static const struct state_table testdev_state = {
+	.version = 1, STATE_FIELDS(testdev_fields),
+};
+
 static const struct device_ops testdev_ops = {
 	.name = "test devices", .reset = testdev_reset, .fini = testdev_fini,
+	.state = &testdev_state,
 };
 
 int testdev_new(struct vm *vm, struct err *e)

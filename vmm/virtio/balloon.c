@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "imgfmt/base/bytes.h"
+#include "vmm/state.h"
 #include "vmm/virtio/service.h"
 #include "vmm/vm.h"
 
@@ -161,7 +162,20 @@ static void fini(struct virtio *v)
 		v->dev.vm->balloon = NULL;
 }
 
+static const struct state_field balloon_fields[] = {
+	STATE_OBJECT(struct balloon, service, &service_state),
+	STATE_NUMBERS(struct balloon, stats),
+	STATE_NUMBER(struct balloon, have_stats,
+		     .max = (1u << VM_BALLOON_N_STATS) - 1),
+	STATE_NUMBER(struct balloon, released),
+};
+
+static const struct state_table balloon_state = {
+	.version = 1, STATE_FIELDS(balloon_fields),
+};
+
 static const struct virtio_ops balloon_ops = {
+	.state = &balloon_state,
 	.name = "virtio-balloon",
 	.id = VIRTIO_ID_BALLOON,
 	.pci_class = 0x00ff00,

@@ -10,6 +10,7 @@
 #include "imgfmt/base/buf.h"
 #include "imgfmt/base/bytes.h"
 #include "imgfmt/imgfmt.h"
+#include "vmm/state.h"
 #include "vmm/virtio/blk.h"
 #include "vmm/vm.h"
 
@@ -90,7 +91,26 @@ static void blk_fini(struct virtio *v)
 	free(b->counts);
 }
 
+static int blk_loaded(void *obj, struct err *e)
+{
+	struct blk *b = obj;
+
+	if (get_le64(b->v.config + CAPACITY) != b->capacity)
+		return fail(e, EINVAL, "the disk has another size");
+	set_cache(&b->v);
+	return 0;
+}
+
+static const struct state_field blk_fields[] = {
+	STATE_NUMBER(struct blk, capacity, .same = true),
+};
+
+static const struct state_table blk_state = {
+	.version = 1, STATE_FIELDS(blk_fields), .loaded = blk_loaded,
+};
+
 static const struct virtio_ops blk_ops = {
+	.state = &blk_state,
 	.name = "virtio-blk",
 	.id = VIRTIO_ID_BLOCK,
 	.pci_class = 0x010000,		/* SCSI storage, as firmware expects */

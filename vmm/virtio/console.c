@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "vmm/chardev.h"
+#include "vmm/state.h"
 #include "vmm/virtio/service.h"
 #include "vmm/vm.h"
 
@@ -132,7 +133,17 @@ static void fini(struct virtio *v)
 	chardev_fini(&con->host);
 }
 
+static const struct state_field console_fields[] = {
+	STATE_OBJECT(struct console, service, &service_state),
+	STATE_NUMBER(struct console, sent),
+};
+
+static const struct state_table console_state = {
+	.version = 1, STATE_FIELDS(console_fields),
+};
+
 static const struct virtio_ops console_ops = {
+	.state = &console_state,
 	.name = "virtio-console",
 	.id = VIRTIO_ID_CONSOLE,
 	.pci_class = 0x078000,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "vmm/pc.h"
+#include "vmm/state.h"
 #include "vmm/virtio/virtio.h"
 #include "vmm/vm.h"
 
@@ -206,6 +207,7 @@ static void mmio_fini(struct virtio *v)
 }
 
 static const struct virtio_transport mmio_transport = {
+	.state = &state_none,
 	.line = mmio_line,
 	.reset = mmio_reset,
 	.fini = mmio_fini,

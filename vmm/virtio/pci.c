@@ -13,6 +13,7 @@
 
 #include "imgfmt/base/bytes.h"
 #include "vmm/chip/msix.h"
+#include "vmm/state.h"
 #include "vmm/virtio/virtio.h"
 #include "vmm/vm.h"
 
@@ -347,7 +348,26 @@ static void pci_fini(struct virtio *v)
 	free(state(v));
 }
 
+static int pci_loaded(void *obj, struct err *e)
+{
+	struct virtio_pci *p = obj;
+
+	(void)e;
+	place_doorbell((struct virtio *)p->fn.dev);
+	return 0;
+}
+
+static const struct state_field pci_fields[] = {
+	STATE_OBJECT(struct virtio_pci, fn, &pci_function_state),
+	STATE_OBJECT(struct virtio_pci, msix, &msix_state),
+};
+
+static const struct state_table pci_state = {
+	.version = 1, STATE_FIELDS(pci_fields), .loaded = pci_loaded,
+};
+
 static const struct virtio_transport pci_transport = {
+	.state = &pci_state,
 	.message = pci_message,
 	.line = pci_line,
 	.reset = pci_reset,

@@ -46,6 +46,7 @@ struct vq {
 	uint16_t used_flags;		/* what the ring's flags hold */
 	unsigned in_flight;		/* popped and not pushed */
 	const char *broken;		/* which rule was broken, in words, or NULL */
+	bool was_broken;		/* the same, for state.c */
 
 	/* Where the rings are; valid while the memory map has this generation. */
 	uint64_t generation;

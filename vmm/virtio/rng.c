@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "vmm/random.h"
+#include "vmm/state.h"
 #include "vmm/virtio/service.h"
 #include "vmm/vm.h"
 
@@ -39,7 +40,16 @@ static void reset(struct virtio *v)
 	service_reset(&((struct rng *)v)->service);
 }
 
+static const struct state_field rng_fields[] = {
+	STATE_OBJECT(struct rng, service, &service_state),
+};
+
+static const struct state_table rng_state = {
+	.version = 1, STATE_FIELDS(rng_fields),
+};
+
 static const struct virtio_ops rng_ops = {
+	.state = &rng_state,
 	.name = "virtio-rng",
 	.id = VIRTIO_ID_RNG,
 	.pci_class = 0x00ff00,

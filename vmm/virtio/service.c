@@ -4,6 +4,7 @@
  */
 #include "vmm/virtio/service.h"
 
+#include "vmm/state.h"
 #include "vmm/vm.h"
 
 #define AT_ONCE	 VQ_MAX_SIZE
@@ -75,3 +76,12 @@ void service_reset(struct service *s)
 {
 	s->waiting = 0;
 }
+
+static const struct state_field fields[] = {
+	STATE_TIMER(struct service, later),
+	STATE_NUMBER(struct service, waiting),
+};
+
+const struct state_table service_state = {
+	.version = 1, STATE_FIELDS(fields),
+};

@@ -21,6 +21,8 @@ struct service {
 		      uint32_t *written);
 };
 
+extern const struct state_table service_state;
+
 void service_init(struct service *s, struct virtio *v,
 		  bool (*serve)(struct virtio *v, unsigned i,
 				const struct vq_chain *c, uint32_t *written));

@@ -332,7 +332,7 @@ int virtio_init(struct virtio *v, struct vm *vm, const struct virtio_ops *ops,
 	v->dev_ops = (struct device_ops){
 		.name = ops->name, .reset = device_reset,
 		.pause = device_pause, .resume = device_resume,
-		.fini = device_fini,
+		.fini = device_fini, .state = &virtio_state,
 	};
 	v->ops = ops;
 	v->doorbell = -1;

@@ -88,6 +88,9 @@ struct virtio_ops {
 	/* Back to the state after power-on; nothing is in flight. */
 	void (*reset)(struct virtio *v);
 
+	/* What of its struct is saved besides struct virtio (state.h). */
+	const struct state_table *state;
+
 	/* Release what the device has: threads first.  Without v->lock.  The
 	 * struct is freed by the caller.
 	 */
@@ -105,7 +108,11 @@ struct virtio_transport {
 	/* Power-on, after the device's own reset.  The machine lock is held. */
 	void (*reset)(struct virtio *v);
 	void (*fini)(struct virtio *v);
+	const struct state_table *state;	/* of transport_state */
 };
+
+/* state.c: what is saved of all of them. */
+extern const struct state_table virtio_state;
 
 struct virtio {
 	struct device dev;		/* first */
