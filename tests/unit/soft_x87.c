@@ -254,6 +254,39 @@ static void test_fxsave32(void)
 	CHECK_EQ(end.error, 0);
 }
 
+/* The host's own control and flags are as they were, whatever they are. */
+static void test_host_state(uint16_t cw, bool flags)
+{
+	const uint16_t cw_default = 0x37f;
+	const uint32_t mxcsr_default = 0x1f80, mxcsr_before = 0xdf95;
+	uint16_t sw, sw_after, cw_after;
+	uint32_t mxcsr_after;
+	uint8_t env[28];
+
+	soft_test_state64(&s);
+	set_mxcsr(0x3f80);
+	__asm__ volatile("fninit\n\tfldcw %0" : : "m"(cw));
+	if (flags)
+		__asm__ volatile("fld1\n\tfldpi\n\tfdivp\n\tfstp %%st"
+				 : : : "st", "st(1)");
+	__asm__ volatile("fnstsw %0\n\tldmxcsr %1"
+			 : "=m"(sw) : "m"(mxcsr_before));
+	RUN(0xd9, 0xe8, 0xd9, 0xeb, 0xde, 0xf9,	/* fld1; fldpi; fdivp */
+	    0x0f, 0x58, 0xc1, 0x0f, 0xfc, 0xc1);	/* addps; paddb */
+	__asm__ volatile("stmxcsr %0\n\tldmxcsr %4\n\tfnstcw %1\n\t"
+			 "fnstsw %2\n\tfnstenv %3\n\tfninit\n\tfldcw %5"
+			 : "=m"(mxcsr_after), "=m"(cw_after), "=m"(sw_after),
+			   "=m"(env)
+			 : "m"(mxcsr_default), "m"(cw_default)
+			 : "memory");
+	DONE(12);
+	CHECK_EQ(mxcsr_after, mxcsr_before);
+	CHECK_EQ(cw_after, cw);
+	CHECK_EQ(sw_after, sw);
+	CHECK_EQ(!!(sw & 0x20), flags);
+	CHECK_EQ(env[8] | env[9] << 8, 0xffff);	/* all empty */
+}
+
 int main(void)
 {
 	CHECK_EQ(soft_test_new(&t, SIZE), 0);
@@ -266,6 +299,8 @@ int main(void)
 	test_mmx();
 	test_xm();
 	test_fxsave32();
+	test_host_state(0x37f, false);
+	test_host_state(0xc7f, true);
 	soft_test_free(t);
 	return 0;
 }

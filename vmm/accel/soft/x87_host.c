@@ -4,7 +4,9 @@
  *
  * FRSTOR loads the guest's stack and control word, a stub of one instruction runs,
  * FNSAVE keeps what became of them.  An exception that the guest has not masked
- * would trap at the next waiting instruction; FNSAVE is none, and clears it.
+ * would trap at the next waiting instruction; FNSAVE is none, and clears it.  It
+ * leaves an empty stack, as the host's is between functions; a host whose status
+ * word is not all zero gets its environment back the slow way.
  */
 #include "x87_host.h"
 
@@ -52,7 +54,12 @@ __asm__(".pushsection .text\n"
 	".cfi_startproc\n"
 	"sub $40, %rsp\n"
 	".cfi_adjust_cfa_offset 40\n"
+	"fnstsw 32(%rsp)\n"
+	"fnstcw 34(%rsp)\n"
+	"cmpw $0, 32(%rsp)\n"
+	"je 1f\n"
 	"fnstenv (%rsp)\n"
+	"1:\n"
 	"frstor (%rdi)\n"
 	"push %rcx\n"
 	".cfi_adjust_cfa_offset 8\n"
@@ -64,6 +71,15 @@ __asm__(".pushsection .text\n"
 	".cfi_adjust_cfa_offset 8\n"
 	"pop %rax\n"
 	".cfi_adjust_cfa_offset -8\n"
+	"cmpw $0, 32(%rsp)\n"
+	"jne 2f\n"
+	".cfi_remember_state\n"
+	"fldcw 34(%rsp)\n"
+	"add $40, %rsp\n"
+	".cfi_adjust_cfa_offset -40\n"
+	"ret\n"
+	".cfi_restore_state\n"
+	"2:\n"
 	"fldenv (%rsp)\n"
 	"add $40, %rsp\n"
 	".cfi_adjust_cfa_offset -40\n"
