@@ -50,10 +50,13 @@ static bool seg_covers(const struct cpu_segment *s, uint64_t offset,
 	       last <= (s->attr & 1u << 14 ? 0xffffffffu : 0xffffu);
 }
 
+/* SDM volume 3, table 6-7: 10 bytes of the x87 as 8. */
 static bool is_misaligned(const struct cpu *cpu, uint64_t lin, unsigned len)
 {
-	return cpu->mode & MODE_AC && len <= 8 && is_pow2(len) &&
-	       lin & (len - 1);
+	unsigned align = len == 10 ? 8 : len;
+
+	return cpu->mode & MODE_AC && align <= 8 && is_pow2(align) &&
+	       lin & (align - 1);
 }
 
 bool seg_lin(struct cpu *cpu, unsigned seg, uint64_t offset, unsigned len,
