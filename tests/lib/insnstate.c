@@ -205,7 +205,9 @@ static uint64_t pick_target(struct gen *g, const struct insn *in, unsigned len)
 	/* Of such the CPU touches the parts in its own order. */
 	if (len > 16)
 		return TWIN_LOW + (to & 0xdff);
-	return in->seg >= CPU_FS && to >= TASK_END - TWIN_PAGE ? TWIN_HIGH : to;
+	/* Ten bytes are two accesses to AMD, each with its own fault. */
+	return (in->seg >= CPU_FS || len == 10) &&
+	       to >= TASK_END - TWIN_PAGE ? TWIN_HIGH : to;
 }
 
 /* A byte offset that the instruction adds to its operand's: bit strings. */
