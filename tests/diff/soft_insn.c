@@ -251,7 +251,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("seed %" PRIu64 "\n", seed);
 	gen_init(&t.gen, seed);
-	twin_new(&t.twin);
+	twin_new(&t.twin, false);
 	t.rows = calloc(n_op_rows, sizeof(*t.rows));
 	CHECK(t.rows);
 	began = now();

@@ -10,7 +10,7 @@
 
 void gen_init(struct gen *g, uint64_t seed)
 {
-	g->seed = seed;
+	*g = (struct gen){ .seed = seed };
 	op_index_init(&g->index);
 }
 
@@ -74,7 +74,12 @@ static unsigned put_prefixes(struct gen *g, const struct gen_form *f, uint8_t *b
 		[GP_67] = 0x67 };
 	const struct op_row *row = &op_rows[f->row];
 	unsigned n = 0;
+	uint8_t rex = f->size == GS_W ? 0x48 : 0;
 
+	if (f->prefix == GP_REX)
+		rex |= (uint8_t)(0x40 | (gen_random(g) & 7));
+	if (g->plain && f->mem)
+		rex = (uint8_t)((rex & 0x4c) | 0x41);
 	if (byte[f->prefix])
 		b[n++] = byte[f->prefix];
 	if (f->size == GS_66 || row->prefix == PX_66)
@@ -83,10 +88,8 @@ static unsigned put_prefixes(struct gen *g, const struct gen_form *f, uint8_t *b
 		b[n++] = 0xf3;
 	if (row->prefix == PX_F2)
 		b[n++] = 0xf2;
-	if (f->size == GS_W || f->prefix == GP_REX)
-		b[n++] = (uint8_t)(0x40 | (f->size == GS_W ? 8 : 0) |
-				   (f->prefix == GP_REX ? gen_random(g) & 7 :
-							  0));
+	if (rex)
+		b[n++] = rex;
 	return n;
 }
 
@@ -114,6 +117,8 @@ static uint8_t modrm(struct gen *g, const struct gen_form *f)
 		return (uint8_t)row->ext;
 	if (row->ext < 8)
 		m = (uint8_t)((m & 0xc7) | row->ext << 3);
+	if (g->plain && f->mem)
+		return (uint8_t)((m & 0x38) | 0x46);
 	if (f->mem && m >= 0xc0)
 		m &= 0xbf;
 	return f->mem ? m : m | 0xc0;

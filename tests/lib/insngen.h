@@ -25,6 +25,7 @@ struct gen_form {
 struct gen {
 	uint64_t seed;
 	struct op_index index;
+	bool plain;			/* memory is 8 bits from R14 */
 };
 
 struct gen_insn {
@@ -52,6 +53,9 @@ const char *gen_excluded(const struct insn *insn);
 /* Registers and flags for it, and memory where it will look. */
 void gen_state(struct gen *g, struct twin *t, const struct gen_insn *in,
 	       struct native_state *s);
+
+/* Some x87, MMX and SSE state for it. */
+void gen_fpu(struct gen *g, const struct insn *insn, uint8_t fxsave[512]);
 
 /* Does it use the x87, MMX or SSE state? */
 bool gen_uses_fpu(const struct insn *insn);

@@ -83,7 +83,7 @@ static bool keeps_masks(const struct insn *in)
 	       in->op == OP_CVTPS2PI || in->op == OP_CVTTPS2PI;
 }
 
-static void put_fpu(struct gen *g, const struct insn *in, uint8_t *fx)
+void gen_fpu(struct gen *g, const struct insn *in, uint8_t fx[512])
 {
 	uint64_t r = gen_random(g);
 	uint16_t cw = (uint16_t)(0x37f | (r & 0xc00)), sw;
@@ -206,6 +206,8 @@ static uint64_t pick_target(struct gen *g, const struct insn *in, unsigned len)
 	if (len > 16)
 		return TWIN_LOW + (to & 0xdff);
 	/* Ten bytes are two accesses to AMD, each with its own fault. */
+	if (len == 10 && in->asize == 4 && to + len > UINT32_MAX)
+		to -= TWIN_PAGE / 2;
 	return (in->seg >= CPU_FS || len == 10) &&
 	       to >= TASK_END - TWIN_PAGE ? TWIN_HIGH : to;
 }
@@ -496,5 +498,5 @@ void gen_state(struct gen *g, struct twin *t, const struct gen_insn *gi,
 	if (in->op == OP_CALL_IND)
 		set_call(g, gi, s);
 	if (gen_uses_fpu(in))
-		put_fpu(g, in, s->fxsave);
+		gen_fpu(g, in, s->fxsave);
 }

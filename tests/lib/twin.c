@@ -49,9 +49,10 @@ static void set_state(struct twin *t)
 	soft_test_run(t->soft, &s, 1, &end);
 }
 
-void twin_new(struct twin *t)
+void twin_new(struct twin *t, bool code_writable)
 {
 	memset(t, 0, sizeof(*t));
+	t->code_writable = code_writable;
 	CHECK_EQ(soft_test_new(&t->soft, RAM_SIZE), 0);
 	t->cpu = soft_test_cpu(t->soft);
 	t->ram = soft_test_memory(t->soft);
@@ -63,7 +64,8 @@ void twin_new(struct twin *t)
 		t->ram[i] = (uint8_t)(i * 2654435761u >> 11);
 	memcpy(t->ram, host_at(NATIVE_CODE), CODE_SIZE);
 	CHECK_EQ(soft_test_map(t->soft, NATIVE_CODE, 0, CODE_SIZE,
-			       SOFT_TEST_R | SOFT_TEST_X), 0);
+			       SOFT_TEST_R | SOFT_TEST_X |
+			       (code_writable ? SOFT_TEST_W : 0)), 0);
 	for (unsigned i = 0; i < N_PIECES; i++) {
 		const struct piece *p = &pieces[i];
 
@@ -84,8 +86,10 @@ void twin_free(struct twin *t)
 }
 
 /* What runs must not change the INT3s. */
-static void protect_code(int prot)
+static void protect_code(const struct twin *t, int prot)
 {
+	if (t->code_writable)
+		return;
 	CHECK(!mprotect(host_at(NATIVE_CODE), CODE_SIZE, prot));
 }
 
@@ -94,9 +98,9 @@ void twin_put(struct twin *t, unsigned offset, const uint8_t *bytes,
 {
 	memset(t->ram + t->code_at, INT3, t->code_len);
 	soft_test_wrote(t->soft, t->code_at, t->code_len);
-	protect_code(PROT_READ | PROT_WRITE);
+	protect_code(t, PROT_READ | PROT_WRITE);
 	CHECK_EQ(native_put(offset, bytes, len), 0);
-	protect_code(PROT_READ | PROT_EXEC);
+	protect_code(t, PROT_READ | PROT_EXEC);
 	memcpy(t->ram + offset, bytes, len);
 	soft_test_wrote(t->soft, offset, len);
 	t->code_at = offset;
@@ -119,6 +123,24 @@ void twin_poke(struct twin *t, uint64_t lin, const void *bytes, unsigned len)
 	}
 }
 
+void twin_set_how(struct twin *t, enum twin_how how)
+{
+	if ((how == TWIN_GENERAL) != (t->how == TWIN_GENERAL))
+		soft_test_general(t->soft, how == TWIN_GENERAL);
+	t->how = how;
+}
+
+static enum stop run_on(struct twin *t)
+{
+	enum stop stop = STOP_BUDGET;
+
+	if (t->how != TWIN_STEPS)
+		return cpu_run(t->cpu, MAX_INSNS);
+	for (unsigned i = 0; i < MAX_INSNS && stop == STOP_BUDGET; i++)
+		stop = cpu_run(t->cpu, 1);
+	return stop;
+}
+
 static void run_ours(struct twin *t, const struct native_state *in)
 {
 	struct twin_end *end = &t->our_end;
@@ -134,7 +156,7 @@ static void run_ours(struct twin *t, const struct native_state *in)
 		cpu_mode_changed(cpu);
 	if (t->with_fpu)
 		fpu_set(&cpu->fpu, in->fxsave);
-	stop = cpu_run(cpu, MAX_INSNS);
+	stop = run_on(t);
 	memcpy(t->ours.gpr, cpu->gpr, sizeof(cpu->gpr));
 	t->ours.rflags = eflags_get(cpu);
 	t->ours.fs_base = cpu->seg[CPU_FS].base;
@@ -287,7 +309,7 @@ bool twin_run(struct twin *t, const struct native_state *in,
 	t->why[0] = 0;
 	run_host(t, in);
 	run_ours(t, in);
-	if (!t->host_end.ran_off)
+	if (!t->host_end.ran_off && !t->several)
 		undefined = 0;	/* as if it had not run */
 	same = same_end(t) && same_general(t, undefined) &&
 	       (!with_fpu || same_fpu(t)) && same_memory(t);

@@ -32,7 +32,15 @@ struct twin_end {
 	uint64_t error, cr2, rip;
 };
 
+/* How ours runs them: whole blocks, one instruction at a time, or whole blocks
+ * of the general forms alone.
+ */
+enum twin_how { TWIN_BLOCKS, TWIN_STEPS, TWIN_GENERAL };
+
 struct twin {
+	enum twin_how how;		/* may be set */
+	bool several;			/* the same: faults come after others */
+	bool code_writable;
 	struct soft_test *soft;
 	struct cpu *cpu;
 	uint8_t *ram;			/* the software CPU's copy */
@@ -43,7 +51,8 @@ struct twin {
 	char why[160];			/* what differed */
 };
 
-void twin_new(struct twin *t);
+/* `code_writable`: what runs may change its own bytes. */
+void twin_new(struct twin *t, bool code_writable);
 void twin_free(struct twin *t);
 
 /* Put instructions at NATIVE_CODE + `offset`. */
@@ -53,8 +62,11 @@ void twin_put(struct twin *t, unsigned offset, const uint8_t *bytes,
 /* Both copies of writable memory get these bytes; what lies elsewhere is left. */
 void twin_poke(struct twin *t, uint64_t lin, const void *bytes, unsigned len);
 
-/* Run both from `in`.  Flags in `undefined` (RFLAGS bits) are not compared; the
- * x87 and SSE state only if `with_fpu`.  False: t->why says what differs, and
+/* Choose how ours runs. */
+void twin_set_how(struct twin *t, enum twin_how how);
+
+/* Run both from `in`.  Flags in `undefined` (RFLAGS bits) are not compared, unless
+ * a single instruction has not run; the x87 and SSE state only if `with_fpu`.  False: t->why says what differs, and
  * the copies of memory are made alike again.
  */
 bool twin_run(struct twin *t, const struct native_state *in,
