@@ -5,20 +5,8 @@
 # time limit: 300 s
 . "$(dirname "$0")/../functions.sh"
 requires gcc jq gzip
-VMM=$BUILDDIR/vmm
-[ -x "$VMM" ] || skip "vmm is not built"
-[ "$(uname -m)" = x86_64 ] || skip "the guests are for x86"
-"$SRCDIR/tests/guest/tiny/build" .
+. "$SRCDIR/tests/guest/tiny/accels"
 gzip -k hello
-
-"$VMM" accel --output json >accels
-accels=$(jq -r '.accelerators[] | select(.quality != "absent") | .name' accels)
-[ -n "$accels" ] || skip "no accelerator: $(jq -r '.accelerators[].text' accels)"
-
-emulated() {
-	[ "$(jq -r ".accelerators[] | select(.name == \"$1\") | .quality" \
-		accels)" = emulated ]
-}
 
 tiny() {
 	local name=$1 where=$2 status=$3 guest=$4 got=0

@@ -37,6 +37,9 @@ tiny() {
 		--append) args+=(-append "$2"); shift ;;
 		--initrd) args+=(-initrd "$2"); shift ;;
 		--disk) disk "$2"; shift ;;
+		--rng) args+=(-device virtio-rng-pci,disable-legacy=on) ;;
+		--balloon)
+			args+=(-device virtio-balloon-pci,disable-legacy=on) ;;
 		--cpus) args+=(-smp "$2"); shift ;;
 		--test-devices)
 			args+=(-device isa-debug-exit,iobase=0xf4,iosize=4) ;;
@@ -52,3 +55,11 @@ tiny() {
 	diff -u want got || die "$name under QEMU says something else"
 }
 . "$SRCDIR/tests/guest/tiny/list"
+
+command -v python3 >/dev/null || exit 0
+timeout 60 "$SRCDIR/tests/guest/tiny/talk" console socket qemu-system-x86_64 \
+	-M pc -nodefaults -accel tcg -m 64 -display none -serial stdio \
+	-chardev socket,path=socket,server=on,wait=off,id=console \
+	-device virtio-serial-pci,disable-legacy=on \
+	-device virtconsole,chardev=console -kernel console ||
+	die "the console's guest does not talk under QEMU"
