@@ -8,8 +8,8 @@
 #include "base.h"
 
 /* Start a thread that runs fn(arg).  `name` shows in ps and gdb: at most 15
- * characters.  Signals stay with the caller's thread.  0 or a negative errno;
- * join with pthread_join().
+ * characters.  Signals stay with the caller's thread, but for those of faults of
+ * its own.  0 or a negative errno; join with pthread_join().
  */
 int thread_start(pthread_t *thread, const char *name, void *(*fn)(void *),
 		 void *arg);
