@@ -44,11 +44,13 @@ QUIET := $(if $(findstring clang,$(CC)),,-Wno-format-truncation -Wno-conversion 
 CFLAGS_release := -O2 -g -fstack-protector-strong -U_FORTIFY_SOURCE \
 	-D_FORTIFY_SOURCE=2
 CFLAGS_debug := -O0 -g3
-CFLAGS_asan := $(QUIET) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+# These make system calls of their own, which a sandbox would not let pass.
+INSTRUMENTED := -DINSTRUMENTED
+CFLAGS_asan := $(INSTRUMENTED) $(QUIET) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
-CFLAGS_tsan := $(QUIET) -O1 -g -fsanitize=thread -fno-omit-frame-pointer
-CFLAGS_cov := -O0 -g --coverage
-CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer \
+CFLAGS_tsan := $(INSTRUMENTED) $(QUIET) -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+CFLAGS_cov := $(INSTRUMENTED) -O0 -g --coverage
+CFLAGS_fuzz := $(INSTRUMENTED) -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 ifeq ($(CFLAGS_$(MODE)),)
 $(error MODE is "$(MODE)", must be release, debug, asan, tsan or cov)

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "imgfmt/base/thread.h"
@@ -31,7 +30,6 @@ struct client {
 #define IN_SIZE (CONTROL_LINE + 1)
 
 struct control {
-	char *path;
 	int listener, stop;	/* socket, eventfd */
 	struct control_machine machine;
 	pthread_t thread;
@@ -214,13 +212,6 @@ int control_open(const char *path, struct control **out, struct err *e)
 	rc = c->stop < 0 ? fail_rc(e, -errno, "the control socket") : 0;
 	if (!rc)
 		rc = unixsock_listen(path, 0600, &c->listener, e);
-	if (!rc) {
-		c->path = strdup(path);
-		if (!c->path) {
-			unlink(path);
-			rc = fail(e, ENOMEM, "out of memory");
-		}
-	}
 	if (rc)
 		control_close(c);
 	else
@@ -265,8 +256,5 @@ void control_close(struct control *c)
 		close(c->listener);
 	if (c->stop >= 0)
 		close(c->stop);
-	if (c->path)
-		unlink(c->path);
-	free(c->path);
 	free(c);
 }

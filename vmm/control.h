@@ -28,7 +28,7 @@
 
 struct control;
 
-/* Listen at `path`, mode 0600; control_close() removes it. */
+/* Listen at `path`, mode 0600.  The caller removes that afterwards. */
 int control_open(const char *path, struct control **out, struct err *e);
 void control_close(struct control *c);
 

@@ -48,11 +48,7 @@ static int open_unix(struct chardev *dev, const char *path, struct err *e)
 
 	if (rc)
 		return rc;
-	dev->path = strdup(path);
-	if (!dev->path) {
-		unlink(path);
-		return fail(e, ENOMEM, "out of memory");
-	}
+	dev->path = path;
 	return make_pair(dev, e);
 }
 
@@ -109,9 +105,6 @@ void chardevs_fini(struct chardevs *c)
 		if (dev->listener >= 0)
 			close_fd(&dev->out);
 		close_fd(&dev->listener);
-		if (dev->path)
-			unlink(dev->path);
-		free(dev->path);
 		free(dev->output);
 	}
 	pthread_mutex_destroy(&c->lock);

@@ -27,7 +27,7 @@ struct chardev {
 	int in, out;		/* host: standard input and output, or a client */
 	int listener;		/* or -1 */
 	bool escape, escaped;	/* Ctrl-A is looked for; was the last byte */
-	char *path;		/* of the socket: removed at the end */
+	const char *path;	/* of the socket, which the caller removes */
 	uint8_t *output;	/* CHARDEV_KEEP bytes, a ring */
 	size_t out_start, out_len;
 	uint8_t input[CHARDEV_INPUT];
@@ -50,7 +50,9 @@ struct chardevs {
 
 void chardevs_init(struct chardevs *c);
 
-/* Open what `text` says; *dev stays valid until chardevs_fini(). */
+/* Open what `text`, which stays the caller's, says; *dev is valid until
+ * chardevs_fini().
+ */
 int chardevs_add(struct chardevs *c, const char *text, struct chardev **dev,
 		 struct err *e);
 

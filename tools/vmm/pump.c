@@ -51,9 +51,6 @@ static void read_signal(struct chardevs *c)
 	if (c->caught) {
 		/* Asked twice: whatever holds it up is not waited for. */
 		terminal_restore();
-		for (unsigned i = 0; i < c->n; i++)
-			if (c->devs[i].path)
-				unlink(c->devs[i].path);
 		_exit(128 + (int)info.ssi_signo);
 	}
 	c->caught = (int)info.ssi_signo;

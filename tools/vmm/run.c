@@ -35,67 +35,108 @@ static int choose_accel(struct cli *cli, struct run *run)
 	return VMM_ERROR;
 }
 
-static int add_disks(struct cli *cli, struct run *run, struct vm *vm)
+static int open_port(struct cli *cli, struct run *run, const char *text,
+		     const char *what, struct chardev **dev)
 {
 	struct err e = { "" };
-	struct img *img;
 
-	for (unsigned i = 0; i < run->n_disks; i++) {
-		int rc = disk_open(cli, &run->disks[i], &img);
-
-		if (rc != CLI_DONE)
-			return rc;
-		if (!vm_add_disk(vm, img, &run->disks[i].how, &e))
-			continue;
-		img_close(img, NULL);
-		cli_error(cli, "cannot add the disk '%s': %s",
-			  run->disks[i].file, e.text);
-		return VMM_ERROR;
-	}
+	if (chardevs_add(&run->chardevs, text, dev, &e))
+		return cli_bad(cli, "--%s: %s", what, e.text);
+	if ((*dev)->path)
+		sweeper_add(&run->sweeper, (*dev)->path);
 	return CLI_DONE;
 }
 
-static int add_chardev(struct cli *cli, struct run *run, struct vm *vm,
-		       const char *text, bool console)
+static int open_control(struct cli *cli, struct run *run)
 {
 	struct err e = { "" };
-	struct chardev *dev;
-	int rc;
 
-	if (chardevs_add(&run->chardevs, text, &dev, &e))
-		return cli_bad(cli, "--%s: %s", console ? "console" : "serial",
-			       e.text);
-	rc = console ? vm_add_console(vm, VM_BUS_PCI, &dev->machine, &e) :
-		       vm_add_serial(vm, &dev->machine, &e);
-	if (!rc)
-		return CLI_DONE;
-	cli_error(cli, "cannot add the %s '%s': %s",
-		  console ? "console" : "serial port", text, e.text);
-	return VMM_ERROR;
+	if (control_open(run->control_path, &run->control, &e))
+		return cli_bad(cli, "--control: %s", e.text);
+	sweeper_add(&run->sweeper, run->control_path);
+	return CLI_DONE;
 }
 
-static int add_devices(struct cli *cli, struct run *run, struct vm *vm)
+/* The host's ends of all ports, and who removes the sockets among them. */
+static int open_ports(struct cli *cli, struct run *run)
 {
 	struct err e = { "" };
 	int rc = CLI_DONE;
 
 	for (unsigned i = 0; rc == CLI_DONE && i < run->n_serials; i++)
-		rc = add_chardev(cli, run, vm, run->serials[i], false);
+		rc = open_port(cli, run, run->serials[i], "serial",
+			       &run->ports[i]);
 	if (rc == CLI_DONE && run->console)
-		rc = add_chardev(cli, run, vm, run->console, true);
-	if (rc == CLI_DONE)
-		rc = add_disks(cli, run, vm);
-	if (rc != CLI_DONE)
+		rc = open_port(cli, run, run->console, "console",
+			       &run->ports[RUN_MAX_SERIALS]);
+	if (rc == CLI_DONE && run->control_path)
+		rc = open_control(cli, run);
+	if (rc != CLI_DONE || !sweeper_start(&run->sweeper, &e))
 		return rc;
-	if ((run->rng && vm_add_rng(vm, VM_BUS_PCI, &e)) ||
-	    (run->balloon && vm_add_balloon(vm, VM_BUS_PCI, &e)) ||
-	    (run->control &&
-	     control_start(run->control, vm, "off", &e)) ||
-	    chardevs_start(&run->chardevs, vm, &e)) {
-		cli_error(cli, "%s", e.text);
-		return VMM_ERROR;
+	cli_error(cli, "%s", e.text);
+	return VMM_ERROR;
+}
+
+static int open_disks(struct cli *cli, struct run *run)
+{
+	int rc = CLI_DONE;
+
+	for (unsigned i = 0; rc == CLI_DONE && i < run->n_disks; i++)
+		rc = disk_open(cli, &run->disks[i], &run->images[i]);
+	return rc;
+}
+
+static int add_disks(struct cli *cli, struct run *run, struct vm *vm)
+{
+	struct err e = { "" };
+
+	for (unsigned i = 0; i < run->n_disks; i++) {
+		if (vm_add_disk(vm, run->images[i], &run->disks[i].how, &e)) {
+			cli_error(cli, "cannot add the disk '%s': %s",
+				  run->disks[i].file, e.text);
+			return VMM_ERROR;
+		}
+		run->images[i] = NULL;
 	}
 	return CLI_DONE;
+}
+
+static int add_ports(struct run *run, struct vm *vm, struct err *e)
+{
+	struct chardev *console = run->ports[RUN_MAX_SERIALS];
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < run->n_serials; i++) {
+		rc = vm_add_serial(vm, &run->ports[i]->machine, e);
+		if (rc)
+			fail_prefix(e, rc, "cannot add the serial port '%s'",
+				    run->serials[i]);
+	}
+	if (!rc && console) {
+		rc = vm_add_console(vm, VM_BUS_PCI, &console->machine, e);
+		if (rc)
+			fail_prefix(e, rc, "cannot add the console '%s'",
+				    run->console);
+	}
+	return rc;
+}
+
+/* Threads start here: it is too late to open anything. */
+static int add_devices(struct cli *cli, struct run *run, struct vm *vm)
+{
+	struct err e = { "" };
+	int rc = add_ports(run, vm, &e) ? VMM_ERROR : add_disks(cli, run, vm);
+
+	if (rc == CLI_DONE &&
+	    ((run->rng && vm_add_rng(vm, VM_BUS_PCI, &e)) ||
+	     (run->balloon && vm_add_balloon(vm, VM_BUS_PCI, &e)) ||
+	     (run->control && control_start(run->control, vm,
+					    run->sandbox.text, &e)) ||
+	     chardevs_start(&run->chardevs, vm, &e)))
+		rc = VMM_ERROR;
+	if (*e.text)
+		cli_error(cli, "%s", e.text);
+	return rc;
 }
 
 /* Asked for by a signal: a shell is to see that. */
@@ -129,14 +170,15 @@ static int run_machine(struct cli *cli, struct run *run)
 	struct vm *vm = NULL;
 	int rc = 0, status;
 
-	if (run->control_path &&
-	    control_open(run->control_path, &run->control, &e))
-		return cli_bad(cli, "--control: %s", e.text);
 	if (vm_new(&run->config, &vm, &e)) {
 		cli_error(cli, "%s", e.text);
 		return VMM_ERROR;
 	}
-	status = add_devices(cli, run, vm);
+	status = open_disks(cli, run);
+	if (status == CLI_DONE)
+		status = jail_enter(cli, run);
+	if (status == CLI_DONE)
+		status = add_devices(cli, run, vm);
 	if (status == CLI_DONE) {
 		rc = vm_run(vm, &result, &e);
 		if (!rc)
@@ -167,8 +209,11 @@ static int run_run(struct cli *cli, int argc, char **argv)
 	};
 	int status, caught;
 
+	sandbox_note_inherited(&run.sandbox);
 	chardevs_init(&run.chardevs);
 	status = run_parse(cli, &run, argc, argv);
+	if (status == CLI_DONE)
+		status = open_ports(cli, &run);
 	if (status == CLI_DONE) {
 		cli_resolver_init(cli);
 		status = choose_accel(cli, &run);
@@ -178,8 +223,11 @@ static int run_run(struct cli *cli, int argc, char **argv)
 	control_close(run.control);
 	caught = run.chardevs.caught;
 	chardevs_fini(&run.chardevs);
-	for (unsigned i = 0; i < run.n_disks; i++)
+	for (unsigned i = 0; i < run.n_disks; i++) {
+		img_close(run.images[i], NULL);
 		disk_fini(&run.disks[i]);
+	}
+	sweeper_finish(&run.sweeper);
 	return caught ? die_of(caught) : status;
 }
 
@@ -218,6 +266,7 @@ const struct cli_command cmd_run = {
 "  --rng                  a source of random numbers\n"
 "  --balloon              lets the host take memory back\n"
 "  --control PATH         a socket at which 'vmm control' gives orders\n"
+"  --no-sandbox           to find out what the sandbox is in the way of\n"
 "  --timeout SECONDS      end the machine after that time\n"
 "  --no-reboot            end it when the guest asks for a reset\n"
 "  --test-devices         isa-debug-exit and others that CPU tests expect\n"

@@ -5,7 +5,9 @@
 
 #include "tools/vmm/chardev.h"
 #include "tools/vmm/disk.h"
+#include "tools/vmm/sweeper.h"
 #include "vmm/control.h"
+#include "vmm/sandbox.h"
 
 #define RUN_MAX_DISKS 16u
 #define RUN_MAX_SERIALS 4u
@@ -24,11 +26,21 @@ struct run {
 	bool rng, balloon;
 	const char *control_path;	/* NULL: none */
 	struct control *control;
+	struct sweeper sweeper;
+	bool no_sandbox;
+	struct sandbox sandbox;
+	struct chardev *ports[RUN_MAX_SERIALS + 1];	/* the last: console */
+	struct img *images[RUN_MAX_DISKS];	/* until they are the machine's */
 	struct chardevs chardevs;
 };
 
 /* run_options.c: prints errors; CLI_DONE, or the exit status. */
 int run_parse(struct cli *cli, struct run *run, int argc, char **argv);
+
+/* jail.c: nothing can be opened afterwards.  Prints errors; CLI_DONE, or the exit
+ * status.
+ */
+int jail_enter(struct cli *cli, struct run *run);
 
 /* run_result.c: say how the guest ended; the exit status. */
 int run_report(const struct cli *cli, const struct run *run,

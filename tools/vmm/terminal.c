@@ -29,7 +29,7 @@ static void on_crash(int sig)
 bool terminal_make_raw(void)
 {
 	static const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL,
-				       SIGABRT, SIGSYS };
+				       SIGABRT };
 	struct sigaction sa = { .sa_handler = on_crash,
 				.sa_flags = (int)SA_RESETHAND | SA_NODEFER };
 	struct termios raw;
