@@ -109,7 +109,8 @@ static const struct rule rules[] = {
 	{ SYS_rseq, ANY },
 	{ SYS_prctl, PRCTL },		/* its name */
 	{ SYS_sched_getaffinity, ANY },	/* how many heaps are worth it */
-	{ SYS_gettid, ANY }, { SYS_getpid, ANY },
+	{ SYS_gettid, ANY }, { SYS_getpid, ANY }, { SYS_getppid, ANY },
+	{ SYS_getpgrp, ANY },		/* is the terminal ours */
 	{ SYS_membarrier, ANY },	/* code caches, C libraries */
 	{ SYS_exit, ANY },
 	{ SYS_exit_group, ANY },
