@@ -205,8 +205,10 @@ void tlb_fill(struct cpu *cpu, uint64_t lin, uint64_t gpa, unsigned kinds)
 /* One access that lies in a page, after translation. */
 
 /* Between instructions (a fetch, an interrupt's stack) the state is right. */
-static void look_at_clock(struct cpu *cpu)
+static void before_device(struct cpu *cpu)
 {
+	if (cpu->vcpu)
+		vcpu_count(cpu->vcpu, VM_EXIT_MMIO);
 	if (cpu->u)
 		sync(cpu, cpu->u);
 	cpu_time(cpu);
@@ -219,7 +221,7 @@ static uint64_t device_load(struct cpu *cpu, uint64_t gpa, unsigned len)
 	cpu->bus_used = true;
 	if (!cpu->soft->vm)
 		return UINT64_MAX;
-	look_at_clock(cpu);
+	before_device(cpu);
 	if (cpu->lapic && lapic_covers(cpu->lapic, gpa))
 		v = lapic_mmio_read(cpu->lapic, gpa, len);
 	else
@@ -234,7 +236,7 @@ static void device_store(struct cpu *cpu, uint64_t gpa, uint64_t v,
 	cpu->bus_used = true;
 	if (!cpu->soft->vm)
 		return;
-	look_at_clock(cpu);
+	before_device(cpu);
 	if (cpu->lapic && lapic_covers(cpu->lapic, gpa))
 		lapic_mmio_write(cpu->lapic, gpa, len, v);
 	else

@@ -116,8 +116,10 @@ static bool run_slice(struct machine *m, struct soft_cpu *sc)
 			return false;
 		run_timers(vm);
 	}
-	if (cpu->halted)
+	if (cpu->halted) {
+		vcpu_count(cpu->vcpu, VM_EXIT_HALT);
 		m->slice_left = 0;
+	}
 	return true;
 }
 
@@ -197,6 +199,7 @@ int soft_run(struct vcpu *vcpu, enum vcpu_exit *why, struct err *e)
 
 		if (atomic_exchange(&sc->kicked, false)) {
 			atomic_fetch_and(&sc->cpu.events, ~EVENT_KICK);
+			vcpu_count(vcpu, VM_EXIT_KICK);
 			*why = soft_is_dead(sc) ? VCPU_DEAD : VCPU_KICKED;
 			return 0;
 		}

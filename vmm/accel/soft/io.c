@@ -19,6 +19,8 @@ static uint64_t port_in(struct cpu *cpu, const struct uop *u, uint16_t port,
 		return UINT64_MAX;
 	sync(cpu, u);
 	cpu_time(cpu);
+	if (cpu->vcpu)
+		vcpu_count(cpu->vcpu, VM_EXIT_PIO);
 	v = bus_read(vm, BUS_PIO, port, len);
 	cpu_bus_done(cpu);
 	return v;
@@ -34,6 +36,8 @@ static void port_out(struct cpu *cpu, const struct uop *u, uint16_t port,
 		return;
 	sync(cpu, u);
 	cpu_time(cpu);
+	if (cpu->vcpu)
+		vcpu_count(cpu->vcpu, VM_EXIT_PIO);
 	bus_write(vm, BUS_PIO, port, len, v);
 	cpu_bus_done(cpu);
 }
