@@ -24,7 +24,7 @@ static const struct { uint16_t first, n; } ports[] = {
 	{ PC_PM_BASE, 64 },
 };
 static const struct { uint32_t first, n; } memory[] = {
-	{ IOAPIC_BASE, 1 }, { IOAPIC_BASE + 0x10, 1 }, { 0xff000000, 16 },
+	{ IOAPIC_BASE + 0x10, 1 }, { 0xff000000, 16 },
 	{ PC_MMIO_BASE, N_MMIO * PC_MMIO_LEN },
 	/* Common configuration, ISR, MSI-X, of the first PCI device. */
 	{ PC_PCI_MEM, 0x38 }, { PC_PCI_MEM + 0x4000, 0x40 },
@@ -122,6 +122,19 @@ static void touch_config(struct vm *vm, uint64_t *random,
 	touch(vm, BUS_PIO, 0xcfc + (r >> 16) % 4, random, t);
 }
 
+static void touch_ioapic(struct vm *vm, uint64_t *random,
+			 struct statevm_trace *t)
+{
+	uint64_t r = roll(random);
+
+	bus_write(vm, BUS_MMIO, IOAPIC_BASE, 4, r % 0x41);
+	if (r >> 8 & 1)
+		bus_write(vm, BUS_MMIO, IOAPIC_BASE + 0x10, 4, r >> 16);
+	else
+		note(t, bus_read(vm, BUS_MMIO, IOAPIC_BASE + 0x10, 4), "ioapic",
+		     r % 0x41);
+}
+
 /* What a driver does, over virtio-mmio: set one queue up, and go. */
 static void start_driver(struct vm *vm, unsigned n, uint64_t *random)
 {
@@ -175,14 +188,17 @@ static void fwcfg_dma(struct vm *vm, uint64_t *random)
 	bus_write(vm, BUS_PIO, 0x518, 4, __builtin_bswap32(RINGS + 0x90000));
 }
 
-static void one(struct vm *vm, uint64_t *random, struct statevm_trace *t)
+/* `focus` is the group of ports that most accesses go to. */
+static void one(struct vm *vm, uint64_t focus, uint64_t *random,
+		struct statevm_trace *t)
 {
 	uint64_t r = roll(random), i;
-	unsigned what = (unsigned)(r % 25);
+	unsigned what = (unsigned)(r % 26);
 
 	r >>= 8;
 	if (what < 10) {
-		i = r % (sizeof(ports) / sizeof(ports[0]));
+		i = (what < 7 ? focus : r) % (sizeof(ports) /
+					      sizeof(ports[0]));
 		touch(vm, BUS_PIO, ports[i].first + (r >> 16) % ports[i].n,
 		      random, t);
 	} else if (what < 14) {
@@ -201,6 +217,8 @@ static void one(struct vm *vm, uint64_t *random, struct statevm_trace *t)
 		add_request(vm, (unsigned)(r % N_MMIO), random);
 	} else if (what == 21) {
 		fwcfg_dma(vm, random);
+	} else if (what == 25) {
+		touch_ioapic(vm, random, t);
 	} else if (what == 24) {
 		touch_pam(vm, random, t);
 	} else {
@@ -212,12 +230,14 @@ void statevm_operate(struct vm *vm, uint64_t seed, unsigned n,
 		     struct statevm_trace *t)
 {
 	struct fakevm *f = fakevm_of(vm);
-	uint64_t random = seed * 0x9e3779b97f4a7c15u | 1;
+	uint64_t random = seed * 0x9e3779b97f4a7c15u | 1, focus = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		unsigned before = f->n_msi;
 
-		one(vm, &random, t);
+		if (i % 100 == 0)
+			focus = roll(&random) >> 8;
+		one(vm, focus, &random, t);
 		note(t, f->ext_int, "ext_int at", i);
 		for (; before < f->n_msi && before < FAKE_MAX_MSI; before++)
 			note(t, f->msi[before].addr ^
@@ -230,6 +250,50 @@ void statevm_operate(struct vm *vm, uint64_t seed, unsigned n,
 		note(t, f->routes[pin].addr ^
 		     (uint64_t)f->routes[pin].data << 32 ^
 		     f->routes[pin].masked, "route", pin);
+}
+
+void statevm_sweep(struct vm *vm, struct statevm_trace *t)
+{
+	static const uint8_t devfns[] = { 0x00, 0x08, 0x0b, 0x10, 0x18 };
+	uint64_t i, at;
+
+	for (i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
+		for (at = 0; at < 4u * ports[i].n; at++)
+			note(t, bus_read(vm, BUS_PIO, ports[i].first + at / 4,
+					 1), "port", ports[i].first + at / 4);
+	for (i = 0; i < 20; i++)
+		note(t, bus_read(vm, BUS_PIO, 0x3f8, 1), "receiver", i);
+	for (i = 0; i < 128; i++) {
+		bus_write(vm, BUS_PIO, 0x70, 1, i);
+		note(t, bus_read(vm, BUS_PIO, 0x71, 1), "cmos", i);
+	}
+	for (i = 0; i < 32; i++) {
+		bus_write(vm, BUS_PIO, 0x64, 1, 0x20 + i);
+		note(t, bus_read(vm, BUS_PIO, 0x60, 1), "8042", i);
+	}
+	for (i = 0; i < 3; i++) {
+		bus_write(vm, BUS_PIO, 0x510, 2, 0x20 + i);
+		for (at = 0; at < 110; at++)
+			note(t, bus_read(vm, BUS_PIO, 0x511, 1), "fw_cfg", i);
+	}
+	for (i = 0; i < 64; i++) {
+		bus_write(vm, BUS_MMIO, IOAPIC_BASE, 4, i);
+		note(t, bus_read(vm, BUS_MMIO, IOAPIC_BASE + 0x10, 4), "ioapic",
+		     i);
+	}
+	for (i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
+		for (at = 0; at < memory[i].n; at += 4)
+			note(t, bus_read(vm, BUS_MMIO, memory[i].first + at, 4),
+			     "memory", memory[i].first + at);
+	for (i = 0; i < sizeof(devfns) * 64; i++) {
+		bus_write(vm, BUS_PIO, 0xcf8, 4, 0x80000000u | (uint32_t)
+			  devfns[i / 64] << 8 | i % 64 * 4);
+		note(t, bus_read(vm, BUS_PIO, 0xcfc, 4), "config", i * 4);
+	}
+	/* Whoever waits for time to pass. */
+	fakevm_pass(vm, 2 * NS_PER_S);
+	note(t, fakevm_of(vm)->ext_int, "ext_int", 0);
+	note(t, clock_next(vm), "next timer", 0);
 }
 
 void statevm_pause(struct vm *vm)

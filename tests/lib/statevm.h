@@ -7,7 +7,7 @@
 
 #include "tests/lib/fakevm.h"
 
-#define STATEVM_TRACE 8192u
+#define STATEVM_TRACE 32768u
 
 /* What was read, and what arrived at the CPU. */
 struct statevm_trace {
@@ -22,6 +22,9 @@ struct vm *statevm_new(void);
 /* `n` operations that follow from `seed` alone. */
 void statevm_operate(struct vm *vm, uint64_t seed, unsigned n,
 		     struct statevm_trace *trace);
+
+/* Read every register, some of them twice. */
+void statevm_sweep(struct vm *vm, struct statevm_trace *trace);
 
 /* As vm_pause() and vm_resume() without threads. */
 void statevm_pause(struct vm *vm);

@@ -11,7 +11,7 @@
 #include "vmm/state.h"
 
 #define RUNS	40u
-#define OPS	400u
+#define OPS	1500u
 
 static void same_bytes(const void *a, size_t a_len, const void *b,
 		       size_t b_len, const char *when)
@@ -84,6 +84,10 @@ static void one_run(uint64_t seed)
 	x->n = y->n = 0;
 	statevm_forget(a);
 	statevm_forget(b);
+	if (seed % 2) {
+		statevm_sweep(a, x);
+		statevm_sweep(b, y);
+	}
 	statevm_operate(a, ~seed, OPS, x);
 	statevm_operate(b, ~seed, OPS, y);
 	compare_traces(x, y);
