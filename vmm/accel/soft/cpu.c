@@ -137,8 +137,7 @@ void cpu_set_state(struct cpu *cpu, const struct cpu_state *s)
 	cpu->block_irq = cpu->block_db = cpu->halted = false;
 	cpu->block_nmi = false;
 	mmu_load_cr3(cpu, s->cr3);
-	mmu_flush_all(cpu);
-	cpu_mode_changed(cpu);
+	debug_changed(cpu);
 }
 
 void cpu_get_state(const struct cpu *cpu, struct cpu_state *s)

@@ -353,6 +353,8 @@ static bool deliver_chain(struct cpu *cpu, struct fault f, bool external)
 		cpu->ext = 0;
 		if (ok)
 			return true;
+		if (cpu->fault.vector == EXC_PF)
+			cpu->cr2 = cpu->fault.cr2;
 		if (!external && f.vector == EXC_DF)
 			return false;
 		if (!external && makes_double(f.vector, cpu->fault.vector))

@@ -206,7 +206,6 @@ static int soft_set_state(struct vcpu *vcpu, const struct cpu_state *s)
 	struct cpu *cpu = &soft_cpu_of(vcpu)->cpu;
 
 	cpu_set_state(cpu, s);
-	debug_changed(cpu);
 	cpu->tsc_offset = s->tsc - vm_now(vcpu->vm);
 	if (s->apic_base != lapic_base(cpu->lapic))
 		lapic_write_base(cpu->lapic, s->apic_base);

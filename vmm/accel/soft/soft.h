@@ -445,6 +445,8 @@ bool fault_interrupt(struct cpu *cpu, uint8_t vector);
  */
 bool debug_before(struct cpu *cpu);
 bool debug_after(struct cpu *cpu, uint64_t eflags);
+/* DR0 to DR3 or DR7 changed; forgets all translations. */
+void debug_changed(struct cpu *cpu);
 /* With cpu->watch: memory is accessed; must its page stay out of the TLB? */
 void debug_data(struct cpu *cpu, uint64_t lin, unsigned len, bool write);
 bool debug_watches_page(const struct cpu *cpu, uint64_t lin);

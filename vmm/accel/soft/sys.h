@@ -238,8 +238,6 @@ void cpu_set_tsc(struct cpu *cpu, uint64_t tsc);
 /* The clock's ns when it has this value. */
 uint64_t cpu_tsc_when(const struct cpu *cpu, uint64_t tsc);
 
-/* DR0 to DR3 or DR7 changed (debug.c). */
-void debug_changed(struct cpu *cpu);
 /* Ports are watched as memory is. */
 void debug_port(struct cpu *cpu, uint16_t port, unsigned len);
 
