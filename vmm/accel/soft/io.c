@@ -97,6 +97,7 @@ static bool step(struct cpu *cpu, const struct uop *u, unsigned reg)
 	return reg_get(cpu, REG_OFF(CPU_RCX), u->asize);
 }
 
+/* The right to the port is asked for even so. */
 static bool is_over(struct cpu *cpu, const struct uop *u)
 {
 	return u->rep && !reg_get(cpu, REG_OFF(CPU_RCX), u->asize);
@@ -116,7 +117,7 @@ static enum done op_ins(struct cpu *cpu, const struct uop *u)
 	unsigned len = 1u << u->osize;
 
 	if (is_over(cpu, u))
-		return DONE;
+		return io_allowed(cpu, port, len) ? DONE : DONE_FAULT;
 	for (unsigned i = 0;; i++) {
 		uint64_t lin, v;
 
@@ -143,7 +144,7 @@ static enum done op_outs(struct cpu *cpu, const struct uop *u)
 	unsigned len = 1u << u->osize;
 
 	if (is_over(cpu, u))
-		return DONE;
+		return io_allowed(cpu, port, len) ? DONE : DONE_FAULT;
 	for (unsigned i = 0;; i++) {
 		uint64_t lin, v = 0;
 
