@@ -4,7 +4,7 @@
  * loops, faults in the middle, code that changes itself.  Ours runs them as blocks,
  * one by one, and without its fast forms.
  *
- * soft_seq [SECONDS [SEED]]
+ * soft_seq [SECONDS [SEED]]; FIRST=1 ends at the first difference.
  *
  * time limit: 180 s
  */
@@ -302,6 +302,11 @@ static void run_seq(const struct seq *q)
 		    t.n_failed++ < MAX_REPORTS) {
 			printf("as %s: ", names[how]);
 			twin_report(&t.twin, &s);
+		}
+		if (t.n_failed && getenv("FIRST")) {
+			printf("differs, the first after %" PRIu64
+			       " executions\n", t.n);
+			exit(1);
 		}
 		t.n_faults += !t.twin.host_end.ran_off;
 	}

@@ -28,6 +28,8 @@ const char *gen_excluded(const struct insn *in)
 		return "stores addresses which the host does not keep";
 	case OP_BSF: case OP_BSR:
 		return in->rep == 0xf3 ? "the host has TZCNT and LZCNT" : NULL;
+	case OP_INT3:
+		return in->len > 1 ? "where it began is not said" : NULL;
 	case OP_MOV_TO_CR: case OP_MOV_FROM_CR:
 		return in->lock ? "LOCK means CR8 to AMD" : NULL;
 	case OP_SHLD: case OP_SHRD:

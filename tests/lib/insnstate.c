@@ -309,8 +309,12 @@ static void set_stack(struct gen *g, struct twin *t, const struct gen_insn *gi,
 
 	if (in->op == OP_RET && gen_random(g) & 3)
 		v = code_target(g, gi);
-	if (in->op == OP_POPF)
+	/* No steps: TF is not set by what is poked, nor by what cannot be. */
+	if (in->op == OP_POPF) {
 		v &= ~0x100ull;
+		if (at + 8 > TWIN_RO && at < TWIN_RO + TWIN_PAGE)
+			at -= TWIN_PAGE + 8;
+	}
 	twin_poke(t, at, &v, 8);
 	s->gpr[CPU_RSP] = at;
 	switch (in->op) {
@@ -410,6 +414,8 @@ static void set_bases(struct gen *g, const struct insn *in,
 		v %= TWIN_LOW;
 	else
 		v = small_base(v);
+	if (access_len(in) > 16 && in->base == REG_RIP)
+		v = 0;
 	s->fs_base = in->seg == CPU_FS ? v : 0;
 	s->gs_base = in->seg == CPU_GS ? v : 0;
 	/* Nothing else decides about the address. */
