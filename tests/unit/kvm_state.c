@@ -47,6 +47,41 @@ static void scramble(struct cpu_state *s)
 		s->fxsave[160 + i] = (uint8_t)(i * 3);
 }
 
+/* The MSR at 0x2000: flip the bits at 0x2004, and say what it is then. */
+GUEST(flip_msr, 64, "mov 0x2000, %ecx\nrdmsr\nxor 0x2004, %eax\n"
+      "wrmsr\nrdmsr\nmov $0xf4, %edx\nout %eax, %dx\n");
+
+static uint32_t flip(struct rig *rig, uint32_t msr, uint32_t bits)
+{
+	uint8_t arguments[8];
+
+	put_le32(arguments, msr);
+	put_le32(arguments + 4, bits);
+	rig_load(rig, 0x2000, arguments, sizeof(arguments));
+	RIG_RUN(rig, flip_msr, 64);
+	return rig->done;
+}
+
+/* MSRs that struct cpu_state has not: a reset takes them back all the same. */
+static void test_reset_msrs(void)
+{
+	static const struct { uint32_t msr, bits; } tries[] = {
+		{ 0x2ff, 0x406 },	/* MTRRdefType: fixed ranges, type */
+		{ 0x250, 0x06060606 },	/* MTRRfix64K */
+		{ 0x1a0, 0x1 },		/* MISC_ENABLE: fast strings */
+	};
+	struct rig *rig = rig_new(1, NULL, 0);
+
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		uint32_t msr = tries[i].msr, before = flip(rig, msr, 0);
+
+		CHECK_EQ(flip(rig, msr, tries[i].bits), before ^ tries[i].bits);
+		CHECK_EQ(accel_kvm.vcpu_reset(cpu_of(rig)), 0);
+		CHECK_EQ(flip(rig, msr, 0), before);
+	}
+	rig_free(rig);
+}
+
 /* What no vCPU ran in between comes out as it went in. */
 static void test_round_trip(void)
 {
@@ -246,6 +281,7 @@ static void test_pause(void)
 int main(void)
 {
 	test_round_trip();
+	test_reset_msrs();
 	test_reset();
 	test_pam();
 	test_dirty();

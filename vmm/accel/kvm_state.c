@@ -299,18 +299,22 @@ union one_msr {
 	uint8_t bytes[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
 };
 
-/* One at a time: KVM lists MSRs that this CPU does not have. */
-static void keep_msrs(const struct kvm_msr_list *all, struct kvm_vcpu *k)
-{
-	for (uint32_t i = 0; i < all->nmsrs; i++) {
-		union one_msr m = { .list.nmsrs = 1 };
+/* Those that KVM has and does not list: the MTRRs. */
+static const uint32_t unlisted[] = {
+	0x200, 0x201, 0x202, 0x203, 0x204, 0x205, 0x206, 0x207, 0x208, 0x209,
+	0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f, 0x250, 0x258, 0x259, 0x268,
+	0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f, 0x2ff,
+};
+#define N_UNLISTED (sizeof(unlisted) / sizeof(unlisted[0]))
 
-		m.list.entries[0].index = all->indices[i];
-		if (all->indices[i] != MSR_TSC &&
-		    kvm_ioctl(k->fd, KVM_GET_MSRS, &m) == 1)
-			k->msrs0->entries[k->msrs0->nmsrs++] =
-				m.list.entries[0];
-	}
+/* One at a time: KVM lists MSRs that this CPU does not have. */
+static void keep_msr(struct kvm_vcpu *k, uint32_t index)
+{
+	union one_msr m = { .list.nmsrs = 1 };
+
+	m.list.entries[0].index = index;
+	if (index != MSR_TSC && kvm_ioctl(k->fd, KVM_GET_MSRS, &m) == 1)
+		k->msrs0->entries[k->msrs0->nmsrs++] = m.list.entries[0];
 }
 
 int kvm_keep_initial(struct vcpu *cpu, struct err *e)
@@ -319,11 +323,14 @@ int kvm_keep_initial(struct vcpu *cpu, struct err *e)
 	struct kvm_vcpu *k = kvm_cpu_of(cpu);
 	int rc;
 
-	k->msrs0 = calloc(1, sizeof(*k->msrs0) +
-			  all->nmsrs * sizeof(k->msrs0->entries[0]));
+	k->msrs0 = calloc(1, sizeof(*k->msrs0) + (all->nmsrs + N_UNLISTED) *
+			  sizeof(k->msrs0->entries[0]));
 	if (!k->msrs0)
 		return fail(e, ENOMEM, "out of memory");
-	keep_msrs(all, k);
+	for (uint32_t i = 0; i < all->nmsrs; i++)
+		keep_msr(k, all->indices[i]);
+	for (size_t i = 0; i < N_UNLISTED; i++)
+		keep_msr(k, unlisted[i]);
 	rc = kvm_ioctl(k->fd, KVM_GET_LAPIC, &k->lapic0);
 	if (rc)
 		return fail_rc(e, rc, "KVM: reading the LAPIC of CPU %u",
