@@ -275,6 +275,7 @@ bench: deps
 	$(SUBMAKE) MODE=release $(patsubst %,build/release/tests/bench/%,virtio soft)
 	build/release/tests/bench/virtio
 	build/release/tests/bench/soft
+	BUILDDIR=$(CURDIR)/build/release tests/bench/exits
 
 check-iotests: deps
 	$(SUBMAKE) MODE=$(MODE) all
