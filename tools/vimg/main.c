@@ -119,6 +119,7 @@ int main(int argc, char **argv)
 		cli.dropin = true;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* ulimit -f is an error like others */
 	allow_many_files();
 	return run(&cli, argc, argv);
 }

@@ -57,6 +57,8 @@ int main(int argc, char **argv)
 	int status;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* A disk that reaches ulimit -f is the guest's I/O error, not our end. */
+	signal(SIGXFSZ, SIG_IGN);
 	status = run(&cli, argc, argv);
 	/* An odd status would be a guest's. */
 	return status == CLI_FAILED ? VMM_ERROR : status;
