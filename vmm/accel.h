@@ -25,7 +25,7 @@ enum vcpu_exit {
 	VCPU_DEAD,	/* halted with interrupts off: nothing but another CPU helps;
 			 * in answer to a kick, or when all vCPUs are */
 	VCPU_SHUTDOWN,	/* triple fault */
-	VCPU_DEBUG,	/* breakpoint or single step (see vcpu->debug) */
+	VCPU_DEBUG,	/* breakpoint or single step: see struct vcpu_debug */
 };
 
 /* How good is it?  A user reads `text`. */
@@ -38,6 +38,7 @@ struct accel_report {
 
 struct accel {
 	const char *name;	/* "kvm", "soft" */
+	bool debugs;		/* it obeys struct vcpu_debug (vm.h) */
 
 	/* Is it there, and how good?  Takes at most 5 ms. */
 	void (*probe)(struct accel_report *report);

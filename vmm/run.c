@@ -25,6 +25,9 @@ int run_init(struct vm *vm, struct err *e)
 {
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->pause_lock, NULL);
+	pthread_mutex_init(&vm->pauses_lock, NULL);
+	pthread_mutex_init(&vm->debugger.lock, NULL);
+	vm->debugger.fd = -1;
 	pthread_cond_init(&vm->changed, NULL);
 	vm->state = VM_PARKED;
 	vm->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -38,6 +41,8 @@ void run_fini(struct vm *vm)
 	if (vm->wake_fd >= 0)
 		close(vm->wake_fd);
 	pthread_cond_destroy(&vm->changed);
+	pthread_mutex_destroy(&vm->debugger.lock);
+	pthread_mutex_destroy(&vm->pauses_lock);
 	pthread_mutex_destroy(&vm->pause_lock);
 	pthread_mutex_destroy(&vm->lock);
 }
@@ -139,6 +144,14 @@ void vm_fail(struct vm *vm, int rc, const struct err *e)
 	vm_unlock(vm);
 }
 
+/* Nothing runs before the debugger has come.  Machine lock. */
+static void call_debugger(struct vm *vm)
+{
+	vm->debugger.stop = true;
+	park(vm);
+	eventfd_write(vm->debugger.fd, 1);
+}
+
 /* A vCPU came out of run().  Machine lock. */
 static void vcpu_stopped(struct vcpu *cpu, int rc, const struct err *e)
 {
@@ -151,6 +164,10 @@ static void vcpu_stopped(struct vcpu *cpu, int rc, const struct err *e)
 			VM_TRIPLE_FAULT, 0, "triple fault");
 	else if (cpu->why == VCPU_DEAD && !vm->holding)
 		wake(vm);
+	else if (cpu->why == VCPU_DEBUG && vm->debugger.fd >= 0) {
+		cpu->debug.hit = true;
+		call_debugger(vm);
+	}
 }
 
 static void *vcpu_main(void *arg)
@@ -164,7 +181,8 @@ static void *vcpu_main(void *arg)
 		struct err e = { "" };
 		int rc;
 
-		if (vm->state == VM_PARKED && !cpu->must_run) {
+		if (cpu->debug.frozen ||
+		    (vm->state == VM_PARKED && !cpu->must_run)) {
 			cpu->parked = true;
 			pthread_cond_broadcast(&vm->changed);
 			pthread_cond_wait(&vm->changed, &vm->lock);
@@ -213,10 +231,13 @@ static void let_go(struct vm *vm)
 	unsigned i;
 
 	vm->holding = false;
-	if (vm->state == VM_PARKED && vm->request == VM_REQ_NONE) {
+	if (vm->state == VM_PARKED && vm->request == VM_REQ_NONE &&
+	    !vm->debugger.stop) {
 		vm->state = VM_RUNNING;
 		for (i = 0; i < vm->config.topology.cpus; i++) {
 			vm->vcpus[i].why = VCPU_KICKED;
+			if (vm->vcpus[i].debug.frozen)
+				continue;
 			vm->vcpus[i].must_run = vm->vcpus[i].started;
 			vm->vcpus[i].parked = false;
 		}
@@ -266,14 +287,18 @@ static int resume_devices(struct vm *vm, struct err *e)
 
 void vm_pause(struct vm *vm)
 {
-	vm_lock(vm);
-	hold_vcpus(vm);
-	vm->paused = true;
-	vm_unlock(vm);
-	pause_devices(vm);
+	pthread_mutex_lock(&vm->pauses_lock);
+	if (!vm->pauses++) {
+		vm_lock(vm);
+		hold_vcpus(vm);
+		vm->paused = true;
+		vm_unlock(vm);
+		pause_devices(vm);
+	}
+	pthread_mutex_unlock(&vm->pauses_lock);
 }
 
-void vm_resume(struct vm *vm)
+static void go_on(struct vm *vm)
 {
 	struct err e = { "" };
 	int rc = resume_devices(vm, &e);
@@ -285,6 +310,39 @@ void vm_resume(struct vm *vm)
 	let_go(vm);
 	vm_unlock(vm);
 	wake(vm);		/* what waited meanwhile */
+}
+
+void vm_resume(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->pauses_lock);
+	if (!--vm->pauses)
+		go_on(vm);
+	pthread_mutex_unlock(&vm->pauses_lock);
+}
+
+void vm_debug_attach(struct vm *vm, int fd)
+{
+	vm_lock(vm);
+	vm->debugger.fd = fd;
+	vm->debugger.stop = true;
+	vm_unlock(vm);
+}
+
+void vm_debug_detach(struct vm *vm)
+{
+	vm_lock(vm);
+	vm->debugger.fd = -1;
+	vm->debugger.stop = false;
+	vm_unlock(vm);
+}
+
+void vm_debug_hold(struct vm *vm, bool *reset)
+{
+	vm_pause(vm);
+	vm_lock(vm);
+	*reset = vm->debugger.reset;
+	vm->debugger.reset = vm->debugger.stop = false;
+	vm_unlock(vm);
 }
 
 /* To the state after power-on, with what boots in memory.  Nothing runs. */
@@ -326,6 +384,10 @@ static void reset(struct vm *vm)
 	vm->result.resets++;
 	if (rc)
 		fail_locked(vm, rc, &e);
+	if (vm->debugger.fd >= 0) {
+		vm->debugger.reset = true;
+		call_debugger(vm);
+	}
 	let_go(vm);
 }
 
@@ -474,6 +536,13 @@ static int start(struct vm *vm, unsigned *n_vcpus, struct err *e)
 	return rc;
 }
 
+static void set_live(struct vm *vm, bool live)
+{
+	pthread_mutex_lock(&vm->debugger.lock);
+	vm->debugger.live = live;
+	pthread_mutex_unlock(&vm->debugger.lock);
+}
+
 int vm_run(struct vm *vm, struct vm_result *result, struct err *e)
 {
 	uint64_t deadline_ms = UINT64_MAX;
@@ -504,15 +573,19 @@ int vm_run(struct vm *vm, struct vm_result *result, struct err *e)
 	pthread_mutex_unlock(&vm->pause_lock);
 
 	rc = start(vm, &n_vcpus, e);
+	set_live(vm, !rc);
 	vm_lock(vm);
 	if (rc)
 		vm->request = VM_REQ_END;
+	else if (vm->debugger.fd >= 0)
+		call_debugger(vm);
 	let_go(vm);
 	if (!rc)
 		coordinate(vm, deadline_ms);
 	vm_unlock(vm);
 	quit(vm);
 	retire(vm);
+	set_live(vm, false);
 	while (n_vcpus--)
 		vm->accel->vcpu_fini(&vm->vcpus[n_vcpus]);
 	if (!rc && vm->error_rc) {

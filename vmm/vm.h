@@ -24,6 +24,28 @@
 #include "random.h"
 #include "vmm.h"
 
+/* What a debugger wants of a vCPU; changed while it is parked. */
+struct vcpu_debug {
+	bool on;		/* leave run() with VCPU_DEBUG at #DB and #BP */
+	bool step;		/* and after one instruction */
+	bool frozen;		/* run.c: it does not run, the others do */
+	/* With a breakpoint enabled in dr7 these are in force instead of the
+	 * guest's own.
+	 */
+	uint64_t dr[4], dr7;
+	/* Exceptions that were the guest's own after all: run() delivers this
+	 * one first, and clears it.
+	 */
+	enum { DEBUG_INJECT_NONE, DEBUG_INJECT_DB, DEBUG_INJECT_BP } inject;
+
+	/* VCPU_DEBUG: RIP is on the instruction that is to be executed next, on
+	 * the INT3 itself for #BP.
+	 */
+	bool hit;		/* run() said so; the debugger clears it */
+	unsigned exception;	/* 1 (#DB) or 3 (#BP) */
+	uint64_t dr6;		/* #DB: why */
+};
+
 struct vcpu {
 	struct vm *vm;
 	unsigned index;
@@ -33,10 +55,7 @@ struct vcpu {
 	enum vcpu_exit why;	/* run()'s last word; machine lock */
 	bool parked;		/* not in run(); machine lock */
 	bool must_run;		/* before it parks again; machine lock */
-	struct {
-		bool on;	/* leave run() with VCPU_DEBUG at #DB and #BP */
-		bool step;
-	} debug;
+	struct vcpu_debug debug;
 	void *accel_state;
 	_Atomic uint64_t exits[VM_N_EXITS];	/* vcpu_count() */
 };
@@ -55,6 +74,15 @@ enum vm_state { VM_PARKED, VM_RUNNING, VM_QUITTING };
 
 /* What the guest asked for.  The first one counts. */
 enum vm_request { VM_REQ_NONE, VM_REQ_RESET, VM_REQ_END };
+
+/* A debugger: see vm_debug_attach(). */
+struct vm_debugger {
+	pthread_mutex_t lock;	/* outermost; around: */
+	bool live;		/* there are vCPUs to look at */
+	int fd;			/* -1: no debugger; machine lock, as the rest */
+	bool stop;		/* vCPUs stay parked until it has come */
+	bool reset;
+};
 
 struct pic;
 struct ioapic;
@@ -77,12 +105,15 @@ struct vm {
 	enum vm_state state;
 	bool holding;			/* somebody holds the machine still */
 	bool paused;			/* and that is vm_pause() */
+	struct vm_debugger debugger;
 	enum vm_request request;
 	struct vm_result result;
 	struct err error;		/* when result.end is VM_FAILED */
 	int error_rc;
 	_Atomic bool stop;		/* vm_stop() */
 	int wake_fd;			/* eventfd, wakes vm_run() */
+	pthread_mutex_t pauses_lock;	/* around vm_pause() and vm_resume() */
+	unsigned pauses;		/* how many want it; pauses_lock */
 	pthread_mutex_t pause_lock;	/* around pause() and resume() of all devices */
 	bool devices_run;		/* pause_lock */
 	bool live;			/* in vm_run(); pause_lock */
@@ -132,6 +163,18 @@ static inline void vm_unlock(struct vm *vm)
 {
 	pthread_mutex_unlock(&vm->lock);
 }
+
+/* Debuggers (vmm/gdb/).  While one is attached, and has not said that it came, no
+ * vCPU runs after the machine's start, after a reset, and from when a vCPU has
+ * left run() with VCPU_DEBUG; `fd`, an eventfd, is written to then.
+ *
+ * vm_debug_hold() comes: it pauses the machine.  Until vm_resume() the debugger may
+ * look at vCPUs and memory and change vcpu.debug, with debugger.lock held and
+ * only if debugger.live.  *reset: there was one since the last time.
+ */
+void vm_debug_attach(struct vm *vm, int fd);
+void vm_debug_detach(struct vm *vm);
+void vm_debug_hold(struct vm *vm, bool *reset);
 
 /* run.c: what vm_run() needs from vm_new() and vm_free(). */
 int run_init(struct vm *vm, struct err *e);

@@ -74,8 +74,8 @@ int vm_power_button(struct vm *vm);
 
 /* Stop all CPUs and devices, and let them go on.  When vm_pause() has returned,
  * no thread of the machine's touches guest memory or a disk.  Not from the
- * machine's own threads.  Each vm_pause() has its vm_resume(); another's
- * vm_pause() waits for that.  vm_stop() and the time limit end a paused machine.
+ * machine's own threads.  It goes on when each vm_pause() has had its
+ * vm_resume().  vm_stop() and the time limit end a paused machine.
  */
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);

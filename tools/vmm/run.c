@@ -57,6 +57,18 @@ static int open_control(struct cli *cli, struct run *run)
 	return CLI_DONE;
 }
 
+static int open_gdb(struct cli *cli, struct run *run)
+{
+	struct err e = { "" };
+	const char *path;
+
+	if (gdb_open(run->gdb_host, &run->gdb, &path, &e))
+		return cli_bad(cli, "--gdb: %s", e.text);
+	if (path)
+		sweeper_add(&run->sweeper, path);
+	return CLI_DONE;
+}
+
 /* The host's ends of all ports, and who removes the sockets among them. */
 static int open_ports(struct cli *cli, struct run *run)
 {
@@ -71,6 +83,8 @@ static int open_ports(struct cli *cli, struct run *run)
 			       &run->ports[RUN_MAX_SERIALS]);
 	if (rc == CLI_DONE && run->control_path)
 		rc = open_control(cli, run);
+	if (rc == CLI_DONE && run->gdb_host)
+		rc = open_gdb(cli, run);
 	if (rc != CLI_DONE || !sweeper_start(&run->sweeper, &e))
 		return rc;
 	cli_error(cli, "%s", e.text);
@@ -130,6 +144,7 @@ static int add_devices(struct cli *cli, struct run *run, struct vm *vm)
 	if (rc == CLI_DONE &&
 	    ((run->rng && vm_add_rng(vm, VM_BUS_PCI, &e)) ||
 	     (run->balloon && vm_add_balloon(vm, VM_BUS_PCI, &e)) ||
+	     (run->gdb && gdb_start(run->gdb, vm, &e)) ||
 	     (run->control && control_start(run->control, vm,
 					    run->sandbox.text, &e)) ||
 	     chardevs_start(&run->chardevs, vm, &e)))
@@ -191,6 +206,7 @@ static int run_machine(struct cli *cli, struct run *run)
 	 */
 	chardevs_forget(&run->chardevs);
 	control_stop(run->control);
+	gdb_stop(run->gdb);
 	vm_free(vm);
 	chardevs_stop(&run->chardevs);
 	if (status == CLI_DONE)
@@ -221,6 +237,7 @@ static int run_run(struct cli *cli, int argc, char **argv)
 	if (status == CLI_DONE)
 		status = run_machine(cli, &run);
 	control_close(run.control);
+	gdb_close(run.gdb);
 	caught = run.chardevs.caught;
 	chardevs_fini(&run.chardevs);
 	for (unsigned i = 0; i < run.n_disks; i++) {
@@ -266,6 +283,8 @@ const struct cli_command cmd_run = {
 "  --rng                  a source of random numbers\n"
 "  --balloon              lets the host take memory back\n"
 "  --control PATH         a socket at which 'vmm control' gives orders\n"
+"  --gdb HOST             wait for GDB ('target remote ...') at unix:PATH, or at\n"
+"                         :PORT on this host alone\n"
 "  --no-sandbox           to find out what the sandbox is in the way of\n"
 "  --timeout SECONDS      end the machine after that time\n"
 "  --no-reboot            end it when the guest asks for a reset\n"

@@ -7,6 +7,7 @@
 #include "tools/vmm/disk.h"
 #include "tools/vmm/sweeper.h"
 #include "vmm/control.h"
+#include "vmm/gdb/gdb.h"
 #include "vmm/sandbox.h"
 
 #define RUN_MAX_DISKS 16u
@@ -26,6 +27,8 @@ struct run {
 	bool rng, balloon;
 	const char *control_path;	/* NULL: none */
 	struct control *control;
+	const char *gdb_host;		/* NULL: none */
+	struct gdb *gdb;
 	struct sweeper sweeper;
 	bool no_sandbox;
 	struct sandbox sandbox;

@@ -13,7 +13,7 @@ enum {
 	OPT_KERNEL = CLI_FIRST_OWN, OPT_INITRD, OPT_APPEND, OPT_MEMORY,
 	OPT_CPUS, OPT_DISK, OPT_ACCEL, OPT_CPU, OPT_SERIAL, OPT_RNG,
 	OPT_BALLOON, OPT_CONSOLE, OPT_TIMEOUT, OPT_NO_REBOOT, OPT_TEST_DEVICES,
-	OPT_CONTROL, OPT_NO_SANDBOX,
+	OPT_CONTROL, OPT_NO_SANDBOX, OPT_GDB,
 };
 
 #define MAX_TIMEOUT 1e9	/* seconds: three decades, and it fits in ns */
@@ -212,6 +212,9 @@ static int take_option(struct cli *cli, struct run *run, int c, char **argv)
 	case OPT_NO_SANDBOX:
 		run->no_sandbox = true;
 		return CLI_DONE;
+	case OPT_GDB:
+		run->gdb_host = optarg;
+		return CLI_DONE;
 	case OPT_TEST_DEVICES:
 		config->test_devices = true;
 		return CLI_DONE;
@@ -243,6 +246,7 @@ int run_parse(struct cli *cli, struct run *run, int argc, char **argv)
 		{ "console", required_argument, NULL, OPT_CONSOLE },
 		{ "control", required_argument, NULL, OPT_CONTROL },
 		{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
+		{ "gdb", required_argument, NULL, OPT_GDB },
 		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 		{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
 		{ "test-devices", no_argument, NULL, OPT_TEST_DEVICES },

@@ -160,6 +160,8 @@ static int kvm_vm_init(struct vm *vm, struct err *e)
 	rc = kvm_ioctl(k->dev, KVM_GET_VCPU_MMAP_SIZE, NULL);
 	if (rc > 0) {
 		k->run_len = (size_t)rc;
+		k->debug_flags = (uint32_t)kvm_cap(k->dev,
+					KVM_CAP_SET_GUEST_DEBUG2);
 		rc = kvm_get_supported(k->dev, &k->supported);
 		if (!rc)
 			rc = get_msr_list(k);
@@ -176,6 +178,7 @@ out:
 
 const struct accel accel_kvm = {
 	.name = "kvm",
+	.debugs = true,
 	.probe = kvm_probe,
 	.vm_init = kvm_vm_init,
 	.vm_fini = kvm_vm_fini,

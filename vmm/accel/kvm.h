@@ -43,6 +43,7 @@ struct kvm_vm {
 	_Atomic bool ext_int;		/* the 8259 pair asks */
 	struct cpuid_table supported;
 	struct kvm_msr_list *msr_list;
+	uint32_t debug_flags;		/* KVM_GUESTDBG_* there are */
 };
 
 struct kvm_vcpu {
@@ -52,7 +53,7 @@ struct kvm_vcpu {
 	_Atomic bool inside;		/* in KVM_RUN, or about to be */
 	_Atomic pid_t tid;		/* who runs it */
 	bool unfinished;		/* KVM_RUN must complete an access */
-	uint32_t debug_control;		/* what KVM_SET_GUEST_DEBUG was told */
+	bool debugged;			/* KVM_SET_GUEST_DEBUG was told of it */
 
 	/* The state that KVM gave it, to which a reset leads back. */
 	uint32_t signature;		/* CPUID 1, EAX */
@@ -127,6 +128,17 @@ int kvm_vcpu_init(struct vcpu *cpu, struct err *e);
 void kvm_vcpu_fini(struct vcpu *cpu);
 int kvm_run_vcpu(struct vcpu *cpu, enum vcpu_exit *why, struct err *e);
 void kvm_kick(struct vcpu *cpu);
+
+/* kvm_debug.c */
+
+/* Before KVM_RUN: tell KVM what the debugger wants. */
+int kvm_set_debug(struct vcpu *cpu);
+/* KVM_EXIT_DEBUG: say in cpu->debug what it was. */
+void kvm_note_debug(struct vcpu *cpu);
+/* Can KVM not execute an instruction because it is the debugger's INT3?  Then the
+ * same as for KVM_EXIT_DEBUG.
+ */
+bool kvm_failed_at_int3(struct vcpu *cpu);
 
 /* kvm_state.c */
 int kvm_vcpu_reset(struct vcpu *cpu);

@@ -258,8 +258,11 @@ static int handle_exit(struct vcpu *cpu, enum vcpu_exit *why, struct err *e)
 	case KVM_EXIT_SHUTDOWN:
 		return leave(why, VCPU_SHUTDOWN);
 	case KVM_EXIT_DEBUG:
+		kvm_note_debug(cpu);
 		return leave(why, VCPU_DEBUG);
 	case KVM_EXIT_INTERNAL_ERROR:
+		if (kvm_failed_at_int3(cpu))
+			return leave(why, VCPU_DEBUG);
 		rc = internal_error(cpu, e);
 		return rc ? rc : GO_ON;
 	case KVM_EXIT_FAIL_ENTRY:
@@ -314,21 +317,6 @@ void kvm_swallow_kick(void)
 		;
 }
 
-static int set_debug(struct vcpu *cpu)
-{
-	struct kvm_guest_debug debug = { .control = 0 };
-	struct kvm_vcpu *k = kvm_cpu_of(cpu);
-
-	if (cpu->debug.on)
-		debug.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP;
-	if (cpu->debug.on && cpu->debug.step)
-		debug.control |= KVM_GUESTDBG_SINGLESTEP;
-	if (debug.control == k->debug_control)
-		return 0;
-	k->debug_control = debug.control;
-	return kvm_ioctl(k->fd, KVM_SET_GUEST_DEBUG, &debug);
-}
-
 /* KVM_RUN once; 0, or -EINTR or -EAGAIN when there is no exit to handle. */
 static int enter(struct kvm_vcpu *k)
 {
@@ -352,7 +340,7 @@ int kvm_run_vcpu(struct vcpu *cpu, enum vcpu_exit *why, struct err *e)
 	rc = take_thread(k);
 	if (rc)
 		return fail_rc(e, rc, "KVM: signals of CPU %u", cpu->index);
-	rc = set_debug(cpu);
+	rc = kvm_set_debug(cpu);
 	if (rc)
 		return fail_rc(e, rc, "KVM: debugging CPU %u", cpu->index);
 	do {
