@@ -7,8 +7,6 @@
 #include "vmm/gdb/gdb.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,13 +225,10 @@ static void serve(struct gdb *g, short revents)
 
 static void accept_client(struct gdb *g)
 {
-	int one = 1;
-
 	g->client = accept4(g->listener, NULL, NULL,
 			    SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (g->client < 0)
 		return;
-	setsockopt(g->client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	hold(g);
 	gdb_session_begin(&g->s);
 	gdb_stopped_by(&g->s, SIGNAL_TRAP);
