@@ -284,7 +284,8 @@ check-iotests: deps
 demo:
 	tests/deps build demo
 	$(SUBMAKE) MODE=release all
-	VIMG=$(CURDIR)/build/release/vimg tests/demo/show
+	VIMG=$(CURDIR)/build/release/vimg VMM=$(CURDIR)/build/release/vmm \
+		tests/demo/show
 
 format-check:
 	git ls-files '*.[ch]' | xargs clang-format --dry-run
