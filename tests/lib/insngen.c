@@ -23,7 +23,7 @@ uint64_t gen_random(struct gen *g)
 	return z ^ z >> 31;
 }
 
-uint64_t gen_value(struct gen *g)
+static uint64_t any_value(struct gen *g)
 {
 	uint64_t r = gen_random(g);
 	unsigned bit = r >> 8 & 63;
@@ -43,6 +43,14 @@ uint64_t gen_value(struct gen *g)
 	case 11: return gen_random(g) & gen_random(g);
 	default: return gen_random(g);
 	}
+}
+
+uint64_t gen_value(struct gen *g)
+{
+	uint64_t v = any_value(g);
+
+	/* Where the host's copy of the code has its own end. */
+	return v - (NATIVE_CODE - 256) < NATIVE_CODE_LEN + 8192 ? 0 : v;
 }
 
 /* Bytes of immediate at the instruction's end. */
@@ -163,7 +171,7 @@ static void put_displacement(struct gen *g, struct gen_insn *out)
 		       OPND_KIND(in->row->opnd[1]) == K_O ? in->asize : 4);
 	uint64_t to = TWIN_LOW + gen_random(g) % (4 * TWIN_PAGE + 32) - 16;
 
-	if (in->op == OP_FXRSTOR)
+	if (OPND_SIZE(in->row->opnd[0]) == S_BLOB)
 		to = TWIN_LOW + (to & 0xdf0);
 	if (in->asize == 8 && out->len - at - immediate_len(in) == 8) {
 		if (gen_random(g) & 1)
