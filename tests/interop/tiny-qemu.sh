@@ -30,7 +30,7 @@ tiny() {
 	shift 4
 	cat >want
 	ran=
-	[ "$where" != ours ] || return 0
+	[ "${where#*-}" != ours ] || return 0
 	ran=1
 	while [ $# != 0 ]; do
 		case $1 in
