@@ -436,7 +436,9 @@ static void set_operand(struct gen *g, struct twin *t,
 	const struct insn *in = &gi->insn;
 	uint64_t to = pick_target(g, in, access_len(in));
 
-	if (wants_alignment(in) && gen_random(g) & 15)
+	/* Which is first, #SS or that #GP?  (CMPXCHG16B does not know yet.) */
+	if (wants_alignment(in) &&
+	    (gen_random(g) & 15 || to >= TASK_END - TWIN_PAGE))
 		to &= ~15ull;
 	aim(g, gi, to, s);
 	poke(g, t, in, to, s);
