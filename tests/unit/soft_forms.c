@@ -61,8 +61,20 @@ static unsigned encode(uint8_t *b, const struct op_row *row, bool wide)
 	return n;
 }
 
+/* Is FNSTENV or FNSAVE in there, wherever a jump may lead?  They store the
+ * selectors of x87's pointers, which a state that is read and set between two
+ * instructions does not hold (nor does FXSAVE64).
+ */
+static bool stores_environment(const uint8_t *b, unsigned len)
+{
+	for (unsigned i = 0; i + 1 < len; i++)
+		if ((b[i] & ~4u) == 0xd9 && (b[i + 1] >> 3 & 7) == 6)
+			return true;
+	return false;
+}
+
 /* Instructions one behind the other, as long as the decoder says. */
-static unsigned make_code(const struct op_index *index, uint8_t *b,
+static unsigned make_some(const struct op_index *index, uint8_t *b,
 			  enum code_size code, bool old)
 {
 	unsigned pos = 0, n = 0;
@@ -82,6 +94,17 @@ static unsigned make_code(const struct op_index *index, uint8_t *b,
 		n++;
 	}
 	return pos;
+}
+
+static unsigned make_code(const struct op_index *index, uint8_t *b,
+			  enum code_size code, bool old)
+{
+	unsigned len;
+
+	do {
+		len = make_some(index, b, code, old);
+	} while (stores_environment(b, len));
+	return len;
 }
 
 static void random_state(struct cpu_state *s, enum code_size code)
@@ -173,6 +196,13 @@ static void compare(const struct result *a, const struct result *b,
 			fprintf(stderr, " %" PRIx64, r->s.gpr[i]);
 	}
 	fputc('\n', stderr);
+	for (size_t i = 0; i < sizeof(a->s); i++)
+		if (((const uint8_t *)&a->s)[i] != ((const uint8_t *)&b->s)[i])
+			fprintf(stderr, " state byte %zu (fxsave at %zu)\n", i,
+				offsetof(struct cpu_state, fxsave));
+	for (size_t i = 0; i < MEMORY; i++)
+		if (a->memory[i] != b->memory[i])
+			fprintf(stderr, " memory byte %#zx\n", i);
 	exit(1);
 }
 

@@ -189,11 +189,13 @@ static enum done op_far_rip(struct cpu *cpu, const struct uop *u)
 }
 
 /* Does an address need no more than flat_lin()?  In 64-bit mode the base of FS or
- * GS takes a free place in it.
+ * GS takes a free place in it; but x87 notes segment and offset of its operand.
  */
 static bool address_is_fast(const struct cpu *cpu, const struct insn *in,
 			    struct uop *u)
 {
+	if (IS_X87(in->op))
+		return false;
 	if (cpu_code(cpu) != CODE_64)
 		return u->asize == 2 && in->seg < CPU_FS && in->seg != CPU_CS;
 	if (u->asize != 3)
