@@ -34,7 +34,7 @@ static void run(const uint8_t *code, size_t len, uint64_t insns)
 }
 
 /* It ran to the HLT behind its end. */
-#define DONE(n) CHECK_EQ(s.rip, CODE + (n))
+#define DONE(n) CHECK_EQ(s.rip - end.halted, CODE + (n))
 
 static uint32_t get(unsigned at, unsigned bytes)
 {
