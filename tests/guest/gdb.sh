@@ -67,7 +67,6 @@ says() {
 }
 
 for accel in $accels; do
-	[ "$accel" != soft ] || continue
 	# It waits before the first instruction, which GDB sees.
 	start hello --append 'x y'
 	debug hello.sym <<'E'

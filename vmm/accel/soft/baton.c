@@ -89,21 +89,24 @@ static int64_t budget(struct machine *m)
 }
 
 /* Execute for the rest of the slice at most.  Without the baton, which nobody else
- * has meanwhile.  False: triple fault.
+ * has meanwhile.  Why it ended: STOP_SHUTDOWN, STOP_DEBUG, or nothing of interest.
  */
-static bool run_slice(struct machine *m, struct soft_cpu *sc)
+static enum stop run_slice(struct machine *m, struct soft_cpu *sc)
 {
 	struct vm *vm = m->soft.vm;
 	struct cpu *cpu = &sc->cpu;
 	enum stop stop = STOP_BUDGET;
 
+	if (sc->begins && !debug_begin(cpu))
+		return STOP_SHUTDOWN;
+	sc->begins = false;
 	while (m->slice_left > 0 && !atomic_load(&sc->kicked)) {
 		uint64_t before = cpu->icount;
 
 		m->soft.slice_start = vm_now(vm);
 		m->soft.slice_icount = before;
 		if (!soft_events(sc))
-			return false;
+			return STOP_SHUTDOWN;
 		if (cpu->halted || sc->wait_sipi)
 			break;
 		stop = cpu_run(cpu, sc->shadow ? 1 : budget(m));
@@ -113,14 +116,16 @@ static bool run_slice(struct machine *m, struct soft_cpu *sc)
 		cpu_time(cpu);
 		m->slice_left -= (int64_t)(cpu->icount - before);
 		if (stop == STOP_SHUTDOWN)
-			return false;
+			return stop;
 		run_timers(vm);
+		if (stop == STOP_DEBUG)
+			return stop;
 	}
 	if (cpu->halted) {
 		vcpu_count(cpu->vcpu, VM_EXIT_HALT);
 		m->slice_left = 0;
 	}
-	return true;
+	return STOP_BUDGET;
 }
 
 /* Nobody has anything to do: move a virtual clock to where something happens.
@@ -193,9 +198,10 @@ int soft_run(struct vcpu *vcpu, enum vcpu_exit *why, struct err *e)
 	struct machine *m = machine_of(vcpu->vm);
 
 	(void)e;
+	sc->begins = true;
 	for (;;) {
 		uint32_t bell = atomic_load(&sc->bell);
-		bool ok;
+		enum stop stop;
 
 		if (atomic_exchange(&sc->kicked, false)) {
 			atomic_fetch_and(&sc->cpu.events, ~EVENT_KICK);
@@ -214,9 +220,13 @@ int soft_run(struct vcpu *vcpu, enum vcpu_exit *why, struct err *e)
 			break;
 		}
 		sc->dead_told = false;
-		ok = run_slice(m, sc);
+		stop = run_slice(m, sc);
 		pass_turn(m, sc);
-		if (!ok) {
+		if (stop == STOP_DEBUG) {
+			*why = VCPU_DEBUG;
+			return 0;
+		}
+		if (stop == STOP_SHUTDOWN) {
 			sc->cpu.halted = true;
 			*why = VCPU_SHUTDOWN;
 			return 0;

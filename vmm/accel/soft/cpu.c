@@ -11,7 +11,6 @@
 #include "flags.h"
 
 #define CR4_OSFXSR	0x200u
-#define DR7_ANY		0xffu
 
 /* A segment whose offsets are linear and that allows all it should. */
 static bool is_flat_data(const struct cpu_segment *s)
@@ -73,7 +72,7 @@ void cpu_mode_changed(struct cpu *cpu)
 		m |= MODE_OSFXSR;
 	if (cpl == 3 && cpu->cr0 & CPU_CR0_AM && cpu->eflags & EFL_AC)
 		m |= MODE_AC;
-	if (cpu->eflags & EFL_TF || cpu->dr[7] & DR7_ANY)
+	if (debug_is_on(cpu))
 		m |= MODE_STEP;
 	cpu->mode = m;
 	cpu->ea_mask = (m & MODE_CODE) == CODE_64 ? UINT64_MAX : UINT32_MAX;

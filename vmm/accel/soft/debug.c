@@ -1,35 +1,62 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* debug.c - breakpoints and single step: Intel SDM volume 3, 17.2 and 17.3.
+/* debug.c - breakpoints and single step: Intel SDM volume 3, 17.2 and 17.3; those
+ * of the guest, or those of a debugger in their place (struct vcpu_debug).
  *
  * Whenever any of them is on, the mode has MODE_STEP: each block is one
  * instruction, and the loop asks before and after it.  Pages with a watched
  * address stay out of the TLB, so that mem_load() and mem_store() see all.
  */
 #include "sys.h"
+#include "vmm/vm.h"
+
+#define DR7_ENABLES 0xffu
 
 enum { BP_EXEC, BP_WRITE, BP_PORT, BP_ACCESS };
 
+/* NULL: nobody debugs. */
+static struct vcpu_debug *debugger(const struct cpu *cpu)
+{
+	return cpu->vcpu && cpu->vcpu->debug.on ? &cpu->vcpu->debug : NULL;
+}
+
+static const struct vcpu_debug *instead(const struct cpu *cpu)
+{
+	const struct vcpu_debug *d = debugger(cpu);
+
+	return d && d->dr7 & DR7_ENABLES ? d : NULL;
+}
+
+static uint64_t dr7(const struct cpu *cpu)
+{
+	return instead(cpu) ? instead(cpu)->dr7 : cpu->dr[7];
+}
+
+static uint64_t bp_at(const struct cpu *cpu, unsigned i)
+{
+	return instead(cpu) ? instead(cpu)->dr[i] : cpu->dr[i];
+}
+
 static bool bp_on(const struct cpu *cpu, unsigned i)
 {
-	return cpu->dr[7] >> 2 * i & 3;
+	return dr7(cpu) >> 2 * i & 3;
 }
 
 static unsigned bp_type(const struct cpu *cpu, unsigned i)
 {
-	return (unsigned)(cpu->dr[7] >> (16 + 4 * i)) & 3;
+	return (unsigned)(dr7(cpu) >> (16 + 4 * i)) & 3;
 }
 
 static unsigned bp_len(const struct cpu *cpu, unsigned i)
 {
 	static const uint8_t len[] = { 1, 2, 8, 4 };
 
-	return len[cpu->dr[7] >> (18 + 4 * i) & 3];
+	return len[dr7(cpu) >> (18 + 4 * i) & 3];
 }
 
 static bool bp_hits(const struct cpu *cpu, unsigned i, uint64_t at,
 		    unsigned len)
 {
-	uint64_t size = bp_len(cpu, i), base = cpu->dr[i] & ~(size - 1);
+	uint64_t size = bp_len(cpu, i), base = bp_at(cpu, i) & ~(size - 1);
 
 	return at < base + size && base < at + len;
 }
@@ -51,7 +78,7 @@ bool debug_watches_page(const struct cpu *cpu, uint64_t lin)
 
 	for (unsigned i = 0; i < 4; i++)
 		if (bp_on(cpu, i) && bp_type(cpu, i) != BP_EXEC &&
-		    (cpu->dr[i] & ~PAGE_MASK) == page)
+		    (bp_at(cpu, i) & ~PAGE_MASK) == page)
 			return true;
 	return false;
 }
@@ -83,6 +110,56 @@ static bool raise_db(struct cpu *cpu, unsigned dr6)
 	return false;
 }
 
+bool debug_is_on(const struct cpu *cpu)
+{
+	return cpu->eflags & EFL_TF || dr7(cpu) & DR7_ENABLES ||
+	       debug_steps(cpu);
+}
+
+bool debug_steps(const struct cpu *cpu)
+{
+	const struct vcpu_debug *d = debugger(cpu);
+
+	return d && d->step;
+}
+
+bool debug_takes(struct cpu *cpu, unsigned exception)
+{
+	struct vcpu_debug *d = debugger(cpu);
+
+	if (!d || (exception != EXC_DB && exception != EXC_BP))
+		return false;
+	if (exception == EXC_BP && d->inject == DEBUG_INJECT_BP) {
+		d->inject = DEBUG_INJECT_NONE;
+		return false;
+	}
+	d->exception = exception;
+	d->dr6 = exception == EXC_DB ? cpu->fault.dr6 : 0;
+	return true;
+}
+
+void debug_stepped(struct cpu *cpu)
+{
+	raise_db(cpu, DR6_BS);
+	debug_takes(cpu, EXC_DB);
+}
+
+bool debug_begin(struct cpu *cpu)
+{
+	struct vcpu_debug *d = &cpu->vcpu->debug;
+
+	/* A CPU that sleeps needs its interrupt to come to the next step. */
+	cpu->hold_irq = debug_steps(cpu) && !cpu->halted;
+	if (d->on || cpu->debugged)
+		debug_changed(cpu);
+	cpu->debugged = d->on;
+	if (d->inject != DEBUG_INJECT_DB)
+		return true;
+	d->inject = DEBUG_INJECT_NONE;
+	raise_db(cpu, (unsigned)d->dr6 & (15 | DR6_BS | DR6_BD));
+	return fault_deliver(cpu);
+}
+
 bool debug_before(struct cpu *cpu)
 {
 	uint64_t lin = cpu->rip;
@@ -97,7 +174,7 @@ bool debug_before(struct cpu *cpu)
 		return true;
 	for (unsigned i = 0; i < 4; i++)
 		if (bp_on(cpu, i) && bp_type(cpu, i) == BP_EXEC &&
-		    cpu->dr[i] == lin)
+		    bp_at(cpu, i) == lin)
 			hits |= 1u << i;
 	return !hits || raise_db(cpu, hits);
 }

@@ -207,6 +207,11 @@ static bool handle_fault(struct cpu *cpu, enum stop *why)
 		*why = STOP_FAULT;
 		return false;
 	}
+	if (cpu->fault.vector == EXC_BP ||
+	    debug_takes(cpu, cpu->fault.vector)) {
+		*why = STOP_DEBUG;
+		return false;
+	}
 	if (!fault_deliver(cpu)) {
 		*why = STOP_SHUTDOWN;
 		return false;
@@ -222,7 +227,7 @@ static bool pending(struct cpu *cpu)
 {
 	uint32_t events = atomic_load(&cpu->events);
 
-	if (cpu->block_irq || !(cpu->eflags & EFL_IF))
+	if (cpu->block_irq || !(cpu->eflags & EFL_IF) || cpu->hold_irq)
 		events &= ~EVENT_IRQ;
 	return events;
 }
@@ -252,18 +257,22 @@ enum stop cpu_run(struct cpu *cpu, int64_t insns)
 		if (step && !cpu->soft->test && !debug_before(cpu)) {
 			if (!handle_fault(cpu, &why))
 				break;
-			continue;
-		}
-		if (!run_blocks(cpu, shadow ? 1 : 0)) {
+		} else if (!run_blocks(cpu, shadow ? 1 : 0)) {
 			if (!handle_fault(cpu, &why))
 				break;
-			continue;
+		} else {
+			if (shadow && cpu->left != LEFT_AGAIN)
+				cpu->block_irq = cpu->block_db = false;
+			if (step && !cpu->soft->test &&
+			    !debug_after(cpu, eflags) &&
+			    !handle_fault(cpu, &why))
+				break;
 		}
-		if (shadow && cpu->left != LEFT_AGAIN)
-			cpu->block_irq = cpu->block_db = false;
-		if (step && !cpu->soft->test && !debug_after(cpu, eflags) &&
-		    !handle_fault(cpu, &why))
+		if (step && debug_steps(cpu)) {
+			debug_stepped(cpu);
+			why = STOP_DEBUG;
 			break;
+		}
 	}
 	cpu->icount = cpu->icount_base - (uint64_t)cpu->budget;
 	return why;

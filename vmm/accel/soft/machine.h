@@ -21,6 +21,7 @@ struct soft_cpu {
 	struct cpuid_table cpuid;
 	_Atomic bool kicked;		/* run() is to return */
 	_Atomic uint32_t bell;		/* futex: look whose turn it is */
+	bool begins;			/* run() was just called */
 	bool wait_sipi;			/* since INIT */
 	bool shadow;			/* an NMI may wait for its end */
 	bool dead_told;			/* run() said VCPU_DEAD */
@@ -76,6 +77,8 @@ static inline bool soft_is_ready(struct soft_cpu *sc)
 {
 	uint32_t events = atomic_load(&sc->cpu.events);
 
+	if (sc->cpu.vcpu->debug.frozen)
+		return false;
 	if (sc->wait_sipi)
 		return events & EVENT_NMI;
 	if (!(sc->cpu.eflags & EFL_IF))
@@ -86,7 +89,7 @@ static inline bool soft_is_ready(struct soft_cpu *sc)
 /* Halted, and nothing but another CPU could change that. */
 static inline bool soft_is_dead(struct soft_cpu *sc)
 {
-	return !soft_is_ready(sc) &&
+	return !sc->cpu.vcpu->debug.frozen && !soft_is_ready(sc) &&
 	       (sc->wait_sipi || !(sc->cpu.eflags & EFL_IF));
 }
 

@@ -306,7 +306,8 @@ static bool take_interrupt(struct soft_cpu *sc)
 	bool ext_int;
 	int vector;
 
-	if (!(cpu->eflags & EFL_IF) || cpu->block_irq || sc->wait_sipi) {
+	if (!(cpu->eflags & EFL_IF) || cpu->block_irq || sc->wait_sipi ||
+	    cpu->hold_irq) {
 		atomic_fetch_or(&cpu->events, EVENT_IRQ);
 		return true;
 	}
@@ -350,6 +351,7 @@ static void soft_ext_int(struct vm *vm, bool level)
 
 const struct accel accel_soft = {
 	.name = "soft",
+	.debugs = true,
 	.probe = soft_probe,
 	.vm_init = soft_vm_init,
 	.vm_fini = soft_vm_fini,

@@ -220,6 +220,8 @@ struct cpu {
 	bool block_db;		/* after MOV SS, POP SS */
 	bool halted;
 	bool block_nmi;		/* until IRET */
+	bool hold_irq;		/* a debugger steps: no interrupts in between */
+	bool debugged;		/* one is there */
 	bool watch;		/* data breakpoints are on: debug_data() is told */
 	bool no_step;		/* the instruction was an interrupt: no single step */
 	uint32_t dr6_pending;	/* breakpoints that the instruction has met */
@@ -447,6 +449,16 @@ bool debug_before(struct cpu *cpu);
 bool debug_after(struct cpu *cpu, uint64_t eflags);
 /* DR0 to DR3 or DR7 changed; forgets all translations. */
 void debug_changed(struct cpu *cpu);
+/* Any of these is on: the mode has MODE_STEP. */
+bool debug_is_on(const struct cpu *cpu);
+/* A debugger (struct vcpu_debug): before running, with the CPU's turn; false: triple
+ * fault.  Does it step?  Does it get this exception, #DB or #BP, in the guest's
+ * place?  One step is done: tell it.
+ */
+bool debug_begin(struct cpu *cpu);
+bool debug_steps(const struct cpu *cpu);
+bool debug_takes(struct cpu *cpu, unsigned exception);
+void debug_stepped(struct cpu *cpu);
 /* With cpu->watch: memory is accessed; must its page stay out of the TLB? */
 void debug_data(struct cpu *cpu, uint64_t lin, unsigned len, bool write);
 bool debug_watches_page(const struct cpu *cpu, uint64_t lin);
@@ -475,6 +487,7 @@ enum stop {
 	STOP_HALT,
 	STOP_FAULT,	/* tests only: cpu->fault was not delivered */
 	STOP_SHUTDOWN,	/* triple fault */
+	STOP_DEBUG,	/* struct vcpu_debug says why */
 };
 
 /* Run at most about `insns` instructions, and not more than those if they are
