@@ -36,6 +36,13 @@ struct accel_report {
 	struct err text;	/* what was found, what is missing, in one sentence */
 };
 
+/* Something that an accelerator counts for each vCPU. */
+struct accel_counter {
+	const char *name;	/* static */
+	uint64_t n;
+};
+#define ACCEL_COUNTERS 8u	/* at most */
+
 struct accel {
 	const char *name;	/* "kvm", "soft" */
 	bool debugs;		/* it obeys struct vcpu_debug (vm.h) */
@@ -79,6 +86,10 @@ struct accel {
 	 * if the accelerator itself fails.
 	 */
 	int (*run)(struct vcpu *cpu, enum vcpu_exit *why, struct err *e);
+
+	/* What it counts; how many.  Any thread.  Optional. */
+	unsigned (*counters)(struct vcpu *cpu,
+			     struct accel_counter out[ACCEL_COUNTERS]);
 
 	/* Let run() return soon, or the next one at once.  Async-safe. */
 	void (*kick)(struct vcpu *cpu);

@@ -145,7 +145,9 @@ void control_put_disk(json_t *disk, const struct vm_disk_stats *s)
 
 static json_t *cpus_json(struct vm *vm)
 {
+	struct accel_counter counters[ACCEL_COUNTERS];
 	uint64_t exits[VM_N_EXITS];
+	unsigned n_counters;
 	json_t *list = json_array();
 
 	for (unsigned i = 0; vm_cpu_exits(vm, i, exits); i++) {
@@ -154,6 +156,9 @@ static json_t *cpus_json(struct vm *vm)
 		for (enum vm_exit n = 0; n < VM_N_EXITS; n++)
 			put_count(by_kind, vm_exit_name(n), exits[n]);
 		json_object_set_new(cpu, "exits", by_kind);
+		n_counters = vm_cpu_counters(vm, i, counters);
+		for (unsigned n = 0; n < n_counters; n++)
+			put_count(cpu, counters[n].name, counters[n].n);
 		json_array_append_new(list, cpu);
 	}
 	return list;

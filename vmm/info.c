@@ -29,6 +29,21 @@ bool vm_cpu_exits(struct vm *vm, unsigned i, uint64_t exits[VM_N_EXITS])
 	return true;
 }
 
+unsigned vm_cpu_counters(struct vm *vm, unsigned i,
+			 struct accel_counter out[ACCEL_COUNTERS])
+{
+	unsigned n = 0;
+
+	if (i >= vm->config.topology.cpus || !vm->accel->counters)
+		return 0;
+	/* vCPUs come and go with vm_run(). */
+	pthread_mutex_lock(&vm->debugger.lock);
+	if (vm->debugger.live)
+		n = vm->accel->counters(&vm->vcpus[i], out);
+	pthread_mutex_unlock(&vm->debugger.lock);
+	return n;
+}
+
 /* Machine lock. */
 static const char *state_name(const struct vm *vm)
 {

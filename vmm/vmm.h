@@ -8,6 +8,8 @@
 #ifndef VMM_H
 #define VMM_H
 
+#include <stdio.h>
+
 #include "accel.h"
 
 struct img;
@@ -42,6 +44,8 @@ struct vm_config {
 	uint64_t timeout;	/* ns of the host's time; 0: none */
 	bool no_reboot;		/* a reset or triple fault ends the machine */
 	bool virtual_clock;	/* soft only: see clock.h */
+	FILE *trace;		/* soft only: executed blocks (accel/soft/trace.c);
+				 * the caller's; NULL: none */
 	bool test_devices;	/* isa-debug-exit and what test suites expect */
 	int debug_fd;		/* firmware's debug port writes here; -1: nowhere */
 };
@@ -106,6 +110,10 @@ struct vm_info {
 void vm_info(struct vm *vm, struct vm_info *info);
 
 /* exits[] of the i-th CPU; false: there is none. */
+/* What else its accelerator counts, as far as it does (accel.h).  Any thread. */
+unsigned vm_cpu_counters(struct vm *vm, unsigned i,
+			 struct accel_counter out[ACCEL_COUNTERS]);
+
 bool vm_cpu_exits(struct vm *vm, unsigned i, uint64_t exits[VM_N_EXITS]);
 
 /* Devices.  Before vm_run(). */

@@ -35,6 +35,49 @@ static int choose_accel(struct cli *cli, struct run *run)
 	return VMM_ERROR;
 }
 
+/* What only the software CPU can do chooses it, too. */
+static int check_soft_only(struct cli *cli, struct run *run)
+{
+	const char *option = run->config.virtual_clock ? "--clock virtual" :
+			     run->trace_path ? "--trace" : NULL;
+
+	if (!option || !strcmp(run->accel, "soft"))
+		return CLI_DONE;
+	if (strcmp(run->accel, "auto"))
+		return cli_bad(cli, "%s is possible with --accel soft alone: "
+			       "KVM's guests run in the host's time, and "
+			       "unseen", option);
+	run->accel = "soft";
+	return CLI_DONE;
+}
+
+static int open_trace(struct cli *cli, struct run *run)
+{
+	if (!run->trace_path)
+		return CLI_DONE;
+	run->config.trace = fopen(run->trace_path, "we");
+	if (run->config.trace)
+		return CLI_DONE;
+	cli_error(cli, "cannot write '%s': %s", run->trace_path,
+		  strerror(errno));
+	return VMM_ERROR;
+}
+
+/* `status`, unless the trace is not all there. */
+static int close_trace(struct cli *cli, struct run *run, int status)
+{
+	FILE *f = run->config.trace;
+	bool failed;
+
+	if (!f)
+		return status;
+	failed = ferror(f);
+	if (!fclose(f) && !failed)
+		return status;
+	cli_error(cli, "could not write all of '%s'", run->trace_path);
+	return VMM_ERROR;
+}
+
 static int open_port(struct cli *cli, struct run *run, const char *text,
 		     const char *what, struct chardev **dev)
 {
@@ -229,7 +272,11 @@ static int run_run(struct cli *cli, int argc, char **argv)
 	chardevs_init(&run.chardevs);
 	status = run_parse(cli, &run, argc, argv);
 	if (status == CLI_DONE)
+		status = check_soft_only(cli, &run);
+	if (status == CLI_DONE)
 		status = open_ports(cli, &run);
+	if (status == CLI_DONE)
+		status = open_trace(cli, &run);
 	if (status == CLI_DONE) {
 		cli_resolver_init(cli);
 		status = choose_accel(cli, &run);
@@ -238,6 +285,7 @@ static int run_run(struct cli *cli, int argc, char **argv)
 		status = run_machine(cli, &run);
 	control_close(run.control);
 	gdb_close(run.gdb);
+	status = close_trace(cli, &run, status);
 	caught = run.chardevs.caught;
 	chardevs_fini(&run.chardevs);
 	for (unsigned i = 0; i < run.n_disks; i++) {
@@ -285,6 +333,9 @@ const struct cli_command cmd_run = {
 "  --control PATH         a socket at which 'vmm control' gives orders\n"
 "  --gdb HOST             wait for GDB ('target remote ...') at unix:PATH, or at\n"
 "                         :PORT on this host alone\n"
+"  --clock host|virtual   virtual: time passes as instructions are executed,\n"
+"                         so that a run repeats exactly (soft only)\n"
+"  --trace FILE           write each block of code that is executed (soft only)\n"
 "  --no-sandbox           to find out what the sandbox is in the way of\n"
 "  --timeout SECONDS      end the machine after that time\n"
 "  --no-reboot            end it when the guest asks for a reset\n"

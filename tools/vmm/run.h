@@ -27,6 +27,7 @@ struct run {
 	bool rng, balloon;
 	const char *control_path;	/* NULL: none */
 	struct control *control;
+	const char *trace_path;		/* NULL: none */
 	const char *gdb_host;		/* NULL: none */
 	struct gdb *gdb;
 	struct sweeper sweeper;

@@ -13,7 +13,7 @@ enum {
 	OPT_KERNEL = CLI_FIRST_OWN, OPT_INITRD, OPT_APPEND, OPT_MEMORY,
 	OPT_CPUS, OPT_DISK, OPT_ACCEL, OPT_CPU, OPT_SERIAL, OPT_RNG,
 	OPT_BALLOON, OPT_CONSOLE, OPT_TIMEOUT, OPT_NO_REBOOT, OPT_TEST_DEVICES,
-	OPT_CONTROL, OPT_NO_SANDBOX, OPT_GDB,
+	OPT_CONTROL, OPT_NO_SANDBOX, OPT_GDB, OPT_CLOCK, OPT_TRACE,
 };
 
 #define MAX_TIMEOUT 1e9	/* seconds: three decades, and it fits in ns */
@@ -167,6 +167,16 @@ static int parse_cpu(struct cli *cli, struct run *run, const char *text)
 	return CLI_DONE;
 }
 
+static int parse_clock(struct cli *cli, struct vm_config *config,
+		       const char *text)
+{
+	if (strcmp(text, "host") && strcmp(text, "virtual"))
+		return cli_bad(cli, "--clock is '%s', must be host or virtual",
+			       text);
+	config->virtual_clock = !strcmp(text, "virtual");
+	return CLI_DONE;
+}
+
 static int take_option(struct cli *cli, struct run *run, int c, char **argv)
 {
 	struct vm_config *config = &run->config;
@@ -215,6 +225,11 @@ static int take_option(struct cli *cli, struct run *run, int c, char **argv)
 	case OPT_GDB:
 		run->gdb_host = optarg;
 		return CLI_DONE;
+	case OPT_CLOCK:
+		return parse_clock(cli, config, optarg);
+	case OPT_TRACE:
+		run->trace_path = optarg;
+		return CLI_DONE;
 	case OPT_TEST_DEVICES:
 		config->test_devices = true;
 		return CLI_DONE;
@@ -247,6 +262,8 @@ int run_parse(struct cli *cli, struct run *run, int argc, char **argv)
 		{ "control", required_argument, NULL, OPT_CONTROL },
 		{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
 		{ "gdb", required_argument, NULL, OPT_GDB },
+		{ "clock", required_argument, NULL, OPT_CLOCK },
+		{ "trace", required_argument, NULL, OPT_TRACE },
 		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 		{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
 		{ "test-devices", no_argument, NULL, OPT_TEST_DEVICES },

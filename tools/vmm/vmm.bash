@@ -28,6 +28,9 @@ _vmm()
 		case $prev in
 		--accel) words="auto kvm soft" ;;
 		--cpu) words="host x86-64-v1 x86-64-v2 x86-64-v3" ;;
+		--clock) words="host virtual" ;;
+		--gdb) words="unix: :"
+			compopt -o nospace 2>/dev/null ;;
 		--output) words="human json" ;;
 		--serial | --console)
 			words="stdio null file: unix:"

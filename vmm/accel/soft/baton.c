@@ -88,6 +88,37 @@ static int64_t budget(struct machine *m)
 	return (int64_t)min_u64((uint64_t)m->slice_left, next - now);
 }
 
+static void publish(struct soft_cpu *sc)
+{
+	uint64_t counters[SOFT_N_COUNTERS] = {
+		[SOFT_INSTRUCTIONS] = sc->cpu.icount,
+		[SOFT_BLOCKS] = sc->cpu.stats.built,
+		[SOFT_TLB_MISSES] = sc->cpu.stats.tlb_misses,
+		[SOFT_INVALIDATIONS] = sc->cpu.stats.dropped,
+	};
+
+	for (int i = 0; i < SOFT_N_COUNTERS; i++)
+		atomic_store_explicit(&sc->counted[i], counters[i],
+				      memory_order_relaxed);
+}
+
+unsigned soft_counters(struct vcpu *vcpu,
+		       struct accel_counter out[ACCEL_COUNTERS])
+{
+	static const char *const names[] = {
+		[SOFT_INSTRUCTIONS] = "instructions", [SOFT_BLOCKS] = "blocks",
+		[SOFT_TLB_MISSES] = "tlb-misses",
+		[SOFT_INVALIDATIONS] = "invalidations",
+	};
+	struct soft_cpu *sc = soft_cpu_of(vcpu);
+
+	for (int i = 0; i < SOFT_N_COUNTERS; i++)
+		out[i] = (struct accel_counter){ names[i],
+			atomic_load_explicit(&sc->counted[i],
+					     memory_order_relaxed) };
+	return SOFT_N_COUNTERS;
+}
+
 /* Execute for the rest of the slice at most.  Without the baton, which nobody else
  * has meanwhile.  Why it ended: STOP_SHUTDOWN, STOP_DEBUG, or nothing of interest.
  */
@@ -221,6 +252,7 @@ int soft_run(struct vcpu *vcpu, enum vcpu_exit *why, struct err *e)
 		}
 		sc->dead_told = false;
 		stop = run_slice(m, sc);
+		publish(sc);
 		pass_turn(m, sc);
 		if (stop == STOP_DEBUG) {
 			*why = VCPU_DEBUG;

@@ -190,6 +190,8 @@ static bool run_blocks(struct cpu *cpu, unsigned limit)
 		b = block_get(cpu, (unsigned)cpu->budget);
 	if (!b)
 		return false;
+	if (unlikely(cpu->soft->trace))
+		trace_block(cpu, b);
 	cpu->block_rip = cpu->rip;
 	cpu->block = b;
 	cpu->budget -= b->n_insns;
@@ -222,6 +224,14 @@ static bool handle_fault(struct cpu *cpu, enum stop *why)
 /* Blocks follow each other without the loop for so many instructions at most. */
 #define SLICE 50000
 
+static int64_t floor_of(const struct cpu *cpu)
+{
+	/* A trace wants to see each block. */
+	if (cpu->soft->trace)
+		return INT64_MAX;
+	return cpu->budget > SLICE ? cpu->budget - SLICE : 0;
+}
+
 /* Something to stop for, now that the mode allows it. */
 static bool pending(struct cpu *cpu)
 {
@@ -242,8 +252,7 @@ enum stop cpu_run(struct cpu *cpu, int64_t insns)
 		bool shadow = cpu->block_irq, step = cpu->mode & MODE_STEP;
 		uint64_t eflags = cpu->eflags;
 
-		atomic_store(&cpu->floor,
-			     cpu->budget > SLICE ? cpu->budget - SLICE : 0);
+		atomic_store(&cpu->floor, floor_of(cpu));
 		if (pending(cpu)) {
 			why = STOP_KICK;
 			break;

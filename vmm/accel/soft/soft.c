@@ -12,8 +12,10 @@
 
 static void soft_probe(struct accel_report *report)
 {
-	*report = (struct accel_report){ .quality = ACCEL_USABLE };
-	fail(&report->text, 0, "a CPU in software, which needs nothing");
+	*report = (struct accel_report){ .quality = ACCEL_USABLE,
+					 .mips = soft_measure() };
+	fail(&report->text, 0, "a CPU in software, which needs nothing: %.0f "
+	     "million instructions a second", report->mips);
 }
 
 /* Kick a CPU, and wake its thread. */
@@ -64,6 +66,7 @@ static int soft_vm_init(struct vm *vm, struct err *e)
 	pthread_mutex_init(&m->baton, NULL);
 	pthread_mutex_init(&m->wrote_lock, NULL);
 	m->soft.vm = vm;
+	m->soft.trace = vm->config.trace;
 	m->soft.ram = vm->mem.base;
 	m->soft.ram_size = vm->mem.size;
 	op_index_init(&m->soft.index);
@@ -363,6 +366,7 @@ const struct accel accel_soft = {
 	.get_state = soft_get_state,
 	.set_state = soft_set_state,
 	.run = soft_run,
+	.counters = soft_counters,
 	.kick = soft_kick,
 	.msi = soft_msi,
 	.ext_int = soft_ext_int,

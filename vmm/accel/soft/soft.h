@@ -47,6 +47,7 @@
 #define SOFT_H
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Libc has functions of these names, and whoever calls those in a program with
@@ -267,6 +268,7 @@ struct soft {
 	uint64_t ram_size;	/* bytes, whole pages */
 	struct op_index index;
 	struct blocks *blocks;
+	FILE *trace;		/* blocks are written here; NULL: not */
 	bool no_fast_forms;	/* tests: general forms alone */
 	struct soft_test *test;	/* tests: its memory map instead of paging */
 	struct cpu **cpus;
@@ -478,6 +480,9 @@ void fpu_reset(struct fpu *fpu);
 /* As FXSAVE64 and FXRSTOR64 have it. */
 void fpu_get(const struct fpu *fpu, uint8_t fxsave[512]);
 void fpu_set(struct fpu *fpu, const uint8_t fxsave[512]);
+
+/* trace.c: write the block that is about to run, and the registers. */
+void trace_block(const struct cpu *cpu, const struct block *b);
 
 /* Running (exec.c). */
 
