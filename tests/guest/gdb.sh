@@ -4,7 +4,7 @@
 # killing, on every accelerator that there is.
 # time limit: 300 s
 . "$(dirname "$0")/../functions.sh"
-requires gcc gdb jq objcopy nm
+requires gcc gdb jq objcopy nm python3
 VMM=$BUILDDIR/vmm
 [ -x "$VMM" ] || skip "vmm is not built"
 [ "$(uname -m)" = x86_64 ] || skip "the guests are for x86"
@@ -124,6 +124,90 @@ E
 	start hello --append forever
 	debug hello.sym <<'E'
 kill
+E
+	ends 14
+
+	# More breakpoints than debug registers; a watched variable.
+	start hello --append planted
+	debug hello.sym <<'E'
+hbreak halt
+hbreak fill
+hbreak has_arg
+hbreak ioapic_write
+break guest_main
+continue
+kill
+E
+	says 'Breakpoint 5, .* guest_main \(\)'
+	ends 14
+	# KVM that emulates the guest's kernel sees no data breakpoints.
+	if [ "$(jq -r ".accelerators[] | select(.name == \"$accel\") |
+		.quality" accels)" != emulated ]; then
+		start hello --append watched
+		debug hello.sym <<'E'
+watch *(unsigned int *)&boot_magic
+continue
+delete
+continue
+E
+		says 'Hardware watchpoint 1: '
+		says '^New value = 732803074$'
+		ends 0
+	fi
+
+	# Threads; one of them steps while the others stand still.
+	start smp --cpus 4 --append 4
+	debug smp.sym <<'E'
+break check
+continue
+info threads
+set scheduler-locking on
+stepi
+info registers rip
+delete
+set scheduler-locking off
+continue
+E
+	says '^  4 +Thread 4 \(CPU 3\) '
+	says '^rip .*<check\+[1-9]'
+	says 'exited normally'
+	ends 0
+	grep -q 'all answered: ok' serial || die "smp says $(cat serial)"
+
+	# Ctrl-C; packets that are none; a client that goes.
+	start hello --append forever
+	timeout 30 python3 - <<'E' || die "a raw client on $accel"
+import socket
+def connect():
+    s = socket.socket(socket.AF_UNIX)
+    s.connect("s")
+    return s, s.makefile("rb")
+def packet(text):
+    return b"$" + text + b"#%02x" % (sum(text) % 256)
+def answer(f):
+    while f.read(1) != b"$":
+        pass
+    text = b""
+    while not text.endswith(b"#"):
+        text += f.read(1)
+    f.read(2)
+    return text[:-1]
+for i in range(2):
+    s, f = connect()
+    s.sendall(packet(b"?"))
+    assert answer(f) == b"T05thread:1;"
+    s.sendall(b"$bad#00" + b"$" * 50000 + b"}" * 50000 + b"#00")
+    s.sendall(packet(b"c"))
+    s.sendall(packet(b"g") + b"\x03")
+    assert answer(f) == b"T02thread:1;"
+    s.sendall(b"-" + packet(b"nonsense"))
+    assert answer(f) == b"T02thread:1;"
+    assert answer(f) == b""
+    f.close()
+    s.close()
+s, f = connect()
+s.sendall(packet(b"vKill;1"))
+assert answer(f) == b"OK"
 E
 	ends 14
 done
