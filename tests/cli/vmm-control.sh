@@ -64,6 +64,13 @@ for accel in $accels; do
 		--control sock --serial null
 	grep -q "'sock' is in use by another program" errors
 
+	if [ "$accel" = soft ]; then
+		for counter in instructions blocks '"tlb-misses"'; do
+			[ "$(get .cpus[0].$counter stats)" -gt 0 ]
+		done
+		[ "$(get '.cpus[0].invalidations' stats)" -ge 0 ]
+	fi
+
 	# The guest polls a port, and has touched some of its memory only.
 	n=$(get .cpus[0].exits.pio stats)
 	for i in $(seq 100); do
