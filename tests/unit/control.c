@@ -304,7 +304,7 @@ static void bad_requests(void)
 	fd = enter();
 	say_text(fd, "{\"command\":\"status\"}\n{\"id\":3}\n{");
 	shutdown(fd, SHUT_WR);
-	CHECK(strstr(hear(fd, line), "running"));
+	CHECK(strstr(hear(fd, line), "\"state\""));
 	CHECK(strstr(hear(fd, line), "\"id\":3"));
 	CHECK_STR(hear(fd, line), "");
 	close(fd);
