@@ -210,7 +210,7 @@ static void before_device(struct cpu *cpu)
 	if (cpu->vcpu)
 		vcpu_count(cpu->vcpu, VM_EXIT_MMIO);
 	if (cpu->u)
-		sync(cpu, cpu->u);
+		cpu_sync(cpu, cpu->u);
 	cpu_time(cpu);
 }
 

@@ -264,7 +264,7 @@ static enum done op_bound(struct cpu *cpu, const struct uop *u)
 	memcpy(&high, pair + op_bytes(u), op_bytes(u));
 	if (i < (int64_t)SIGN_EXTEND(low, bits) ||
 	    i > (int64_t)SIGN_EXTEND(high, bits))
-		return raise(cpu, EXC_BR);
+		return cpu_raise(cpu, EXC_BR);
 	return DONE;
 }
 

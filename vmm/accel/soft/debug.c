@@ -104,7 +104,7 @@ void debug_port(struct cpu *cpu, uint16_t port, unsigned len)
 
 static bool raise_db(struct cpu *cpu, unsigned dr6)
 {
-	raise(cpu, EXC_DB);
+	cpu_raise(cpu, EXC_DB);
 	cpu->fault.dr6 = dr6;
 	cpu->fault.in_place = true;
 	return false;

@@ -23,14 +23,14 @@ static void count_only(struct cpu *cpu, unsigned n)
 	cpu->icount = cpu->icount_base - (uint64_t)cpu->budget;
 }
 
-void sync(struct cpu *cpu, const struct uop *u)
+void cpu_sync(struct cpu *cpu, const struct uop *u)
 {
 	cpu->rip = rip_this(cpu, u);
 	cpu->icount = cpu->icount_base - (uint64_t)cpu->budget -
 		      (cpu->block->n_insns - u->ix);
 }
 
-enum done raise(struct cpu *cpu, unsigned vector)
+enum done cpu_raise(struct cpu *cpu, unsigned vector)
 {
 	cpu->fault = (struct fault){ .vector = (uint8_t)vector };
 	return DONE_FAULT;
@@ -45,7 +45,7 @@ enum done raise_error(struct cpu *cpu, unsigned vector, uint32_t error)
 
 enum done op_raise(struct cpu *cpu, const struct uop *u)
 {
-	return u->dst == EXC_GP ? raise_gp(cpu, 0) : raise(cpu, u->dst);
+	return u->dst == EXC_GP ? raise_gp(cpu, 0) : cpu_raise(cpu, u->dst);
 }
 
 static const struct uop *leave(struct cpu *cpu, enum left why)

@@ -393,7 +393,7 @@ static enum done soft_int(struct cpu *cpu, const struct uop *u, uint8_t vector,
 
 	/* Alone there is nobody to take it. */
 	if (cpu->soft->test)
-		return raise(cpu, vector);
+		return cpu_raise(cpu, vector);
 	cpu->fault.in_place = false;
 	return deliver(cpu, &ev) ? DONE_JUMP : DONE_FAULT;
 }

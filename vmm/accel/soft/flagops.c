@@ -130,7 +130,7 @@ static enum done op_hlt(struct cpu *cpu, const struct uop *u)
 static enum done op_int3(struct cpu *cpu, const struct uop *u)
 {
 	if (debug_takes(cpu, EXC_BP))
-		return raise(cpu, EXC_BP);
+		return cpu_raise(cpu, EXC_BP);
 	return int_software(cpu, u, EXC_BP);
 }
 

@@ -115,7 +115,7 @@ static enum done op_div(struct cpu *cpu, const struct uop *u)
 	if (!dst_get(cpu, u, &v))
 		return DONE_FAULT;
 	if (!v || (n >> op_bits(u)) >= v)
-		return raise(cpu, EXC_DE);
+		return cpu_raise(cpu, EXC_DE);
 	q = n / v;
 	pair_set(cpu, u, (uint64_t)(n % v), (uint64_t)q);
 	return DONE;
@@ -133,10 +133,10 @@ static enum done op_idiv(struct cpu *cpu, const struct uop *u)
 	v = (int64_t)SIGN_EXTEND(raw, bits);
 	/* The most negative dividend by -1 does not fit the host's division. */
 	if (!v || (v == -1 && n == (i128)((u128)1 << 127)))
-		return raise(cpu, EXC_DE);
+		return cpu_raise(cpu, EXC_DE);
 	q = n / v;
 	if (!fits(q, bits))
-		return raise(cpu, EXC_DE);
+		return cpu_raise(cpu, EXC_DE);
 	pair_set(cpu, u, (uint64_t)(n % v), (uint64_t)q);
 	return DONE;
 }
@@ -212,7 +212,7 @@ static enum done op_aam(struct cpu *cpu, const struct uop *u)
 	uint8_t base = (uint8_t)u->imm;
 
 	if (!base)
-		return raise(cpu, EXC_DE);
+		return cpu_raise(cpu, EXC_DE);
 	AX = (uint16_t)(AL / base << 8 | AL % base);
 	set_bcd_flags(cpu, false, false);
 	return DONE;

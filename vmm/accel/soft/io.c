@@ -17,7 +17,7 @@ static uint64_t port_in(struct cpu *cpu, const struct uop *u, uint16_t port,
 	cpu->bus_used = true;
 	if (!vm)
 		return UINT64_MAX;
-	sync(cpu, u);
+	cpu_sync(cpu, u);
 	cpu_time(cpu);
 	if (cpu->vcpu)
 		vcpu_count(cpu->vcpu, VM_EXIT_PIO);
@@ -34,7 +34,7 @@ static void port_out(struct cpu *cpu, const struct uop *u, uint16_t port,
 	cpu->bus_used = true;
 	if (!vm)
 		return;
-	sync(cpu, u);
+	cpu_sync(cpu, u);
 	cpu_time(cpu);
 	if (cpu->vcpu)
 		vcpu_count(cpu->vcpu, VM_EXIT_PIO);

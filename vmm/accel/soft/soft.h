@@ -50,12 +50,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Libc has functions of these names, and whoever calls those in a program with
- * this library must not arrive here.
- */
-#define raise cpu_raise
-#define sync cpu_sync
-
 #include "decode.h"
 #include "vmm/cpu.h"
 
@@ -76,7 +70,7 @@ enum done {
 	DONE_JUMP,	/* cpu->rip says where to go on; it counts as executed */
 	DONE_AGAIN,	/* a part of a repeated one is done: it runs again, if no
 			 * interrupt comes before; it does not count yet */
-	DONE_FAULT,	/* not executed: raise() recorded why */
+	DONE_FAULT,	/* not executed: cpu_raise() recorded why */
 };
 
 typedef enum done op_fn(struct cpu *cpu, const struct uop *u);
@@ -205,7 +199,7 @@ struct cpu {
 	uint32_t mode;		/* MODE_* */
 	_Atomic uint32_t events;
 
-	/* Between blocks, and whenever sync() was called. */
+	/* Between blocks, and whenever cpu_sync() was called. */
 	uint64_t rip;
 	uint64_t icount;	/* instructions executed since the start */
 
@@ -324,12 +318,12 @@ static inline void reg_set(struct cpu *cpu, unsigned off, unsigned osize,
 	}
 }
 
-/* Exceptions (exec.c).  `return raise(...)`. */
-enum done raise(struct cpu *cpu, unsigned vector);
+/* Exceptions (exec.c).  `return cpu_raise(...)`. */
+enum done cpu_raise(struct cpu *cpu, unsigned vector);
 enum done raise_error(struct cpu *cpu, unsigned vector, uint32_t error);
 static inline enum done raise_ud(struct cpu *cpu)
 {
-	return raise(cpu, EXC_UD);
+	return cpu_raise(cpu, EXC_UD);
 }
 
 static inline enum done raise_gp(struct cpu *cpu, uint32_t error)
@@ -341,7 +335,7 @@ static inline enum done raise_gp(struct cpu *cpu, uint32_t error)
  * it.  For whoever looks at the CPU's state from inside a block, or asks vm_now():
  * ports, RDTSC.  The rest of the state is always right.
  */
-void sync(struct cpu *cpu, const struct uop *u);
+void cpu_sync(struct cpu *cpu, const struct uop *u);
 /* Where the instruction is, and where the next one is; in CS. */
 uint64_t rip_this(const struct cpu *cpu, const struct uop *u);
 uint64_t rip_next(const struct cpu *cpu, const struct uop *u);
@@ -466,7 +460,7 @@ void debug_data(struct cpu *cpu, uint64_t lin, unsigned len, bool write);
 bool debug_watches_page(const struct cpu *cpu, uint64_t lin);
 
 /* Let the machine's clock follow cpu->icount, where instructions move it: after
- * sync(), before anybody looks at the clock (time.c).
+ * cpu_sync(), before anybody looks at the clock (time.c).
  */
 void cpu_time(struct cpu *cpu);
 /* A device was asked: it may have armed a timer. */

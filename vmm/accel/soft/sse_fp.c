@@ -73,7 +73,7 @@ static bool fp_flags(struct cpu *cpu, uint32_t flags)
 		flags &= PRECOMPUTATION;
 	cpu->fpu.mxcsr |= flags;
 	if (fault)
-		raise(cpu, cpu->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD);
+		cpu_raise(cpu, cpu->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD);
 	return !fault;
 }
 

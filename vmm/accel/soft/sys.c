@@ -244,7 +244,7 @@ static bool debug_register(struct cpu *cpu, unsigned *n)
 	if (!need_cpl0(cpu))
 		return false;
 	if (cpu->dr[7] & DR7_GD && !cpu->soft->test) {
-		raise(cpu, EXC_DB);
+		cpu_raise(cpu, EXC_DB);
 		cpu->fault.dr6 = DR6_BD;
 		return false;
 	}

@@ -232,7 +232,7 @@ static inline bool need_cpl0(struct cpu *cpu)
 	return false;
 }
 
-/* The time-stamp counter, after sync() (time.c). */
+/* The time-stamp counter, after cpu_sync() (time.c). */
 uint64_t cpu_tsc(struct cpu *cpu);
 void cpu_set_tsc(struct cpu *cpu, uint64_t tsc);
 /* The clock's ns when it has this value. */

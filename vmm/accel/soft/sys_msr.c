@@ -235,7 +235,7 @@ static enum done op_rdmsr(struct cpu *cpu, const struct uop *u)
 
 	if (!need_cpl0(cpu))
 		return DONE_FAULT;
-	sync(cpu, u);
+	cpu_sync(cpu, u);
 	if (!msr_read(cpu, (uint32_t)cpu->gpr[CPU_RCX], &v))
 		return raise_gp(cpu, 0);
 	set_pair(cpu, v);
@@ -249,7 +249,7 @@ static enum done op_wrmsr(struct cpu *cpu, const struct uop *u)
 
 	if (!need_cpl0(cpu))
 		return DONE_FAULT;
-	sync(cpu, u);
+	cpu_sync(cpu, u);
 	cpu_time(cpu);
 	if (!msr_write(cpu, (uint32_t)cpu->gpr[CPU_RCX], v))
 		return raise_gp(cpu, 0);
@@ -270,7 +270,7 @@ static enum done op_rdtsc(struct cpu *cpu, const struct uop *u)
 {
 	if (!may_read_tsc(cpu))
 		return DONE_FAULT;
-	sync(cpu, u);
+	cpu_sync(cpu, u);
 	set_pair(cpu, cpu_tsc(cpu));
 	return DONE;
 }
@@ -281,7 +281,7 @@ static enum done op_rdtscp(struct cpu *cpu, const struct uop *u)
 		return raise_ud(cpu);
 	if (!may_read_tsc(cpu))
 		return DONE_FAULT;
-	sync(cpu, u);
+	cpu_sync(cpu, u);
 	set_pair(cpu, cpu_tsc(cpu));
 	cpu->gpr[CPU_RCX] = (uint32_t)cpu->tsc_aux;
 	return DONE;

@@ -228,7 +228,7 @@ bool task_switch(struct cpu *cpu, const struct desc *tss, enum task_how how,
 	if (!ok)
 		cpu->fault.in_place = true;
 	else if (l->trap && get(&new, l->trap, 2) & 1) {
-		raise(cpu, EXC_DB);
+		cpu_raise(cpu, EXC_DB);
 		cpu->fault.dr6 = 0x8000;
 		cpu->fault.in_place = true;
 		ok = false;

@@ -56,7 +56,7 @@ static inline bool x87_raises(struct cpu *cpu)
 	if (__builtin_expect(!(cpu->fpu.sw & FSW_ES), 1) ||
 	    !(cpu->cr0 & CPU_CR0_NE))
 		return false;
-	raise(cpu, EXC_MF);
+	cpu_raise(cpu, EXC_MF);
 	return true;
 }
 
