@@ -77,9 +77,10 @@ static int add_file(struct ova *s, const struct img_open_args *args,
 	if (!r)
 		return fail(e, EPERM, "%s names the file '%s', and no other "
 			    "file may be opened here", s->img->name, name);
+	/* Its sentence names the file, and a refusal who named it. */
 	rc = r->open(r->arg, s->img->name, name, "raw", flags, r, &file, e);
 	if (rc)
-		return fail_prefix(e, rc, "%s names '%s'", s->img->name, name);
+		return rc;
 	rc = add(s, name, file, e);
 	if (rc)
 		img_close(file, NULL);

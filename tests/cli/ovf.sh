@@ -103,6 +103,8 @@ for name in ../out.vmdk "$PWD/out.vmdk" link.vmdk; do
 	fails "vmdk" convert m/x.ovf o
 done
 ovf ../out.vmdk >m/x.ovf
+expect_exit 0 "$VIMG" info m/x.ovf
+[ "$(grep -o "names '" out | wc -l)" = 1 ] || die "says it twice: $(cat out)"
 reads --allow-external m/x.ovf
 ovf http://example.org/a.vmdk >m/x.ovf
 fails 'no disk' convert m/x.ovf o
