@@ -5,7 +5,9 @@
  *	vm->lock	the machine lock: device registers, timers, run state
  *	a device's own	where a region is REGION_UNLOCKED; a virtqueue's
  *	vm->bus_lock	the lists of regions; held for a look-up only
- *	vm->irq_lock	lines, 8259, IOAPIC, and soft's LAPICs
+ *	the PCI bus's, and inside it PIIX3's: pins, and what drives the PIRQs
+ *	vm->irq_lock	lines, 8259, IOAPIC
+ *	the LAPICs' own	those of soft (chip/lapic.h)
  *	clock.lock	the list of timers
  *	loop.lock	what the loop watches
  * None is held across an img_* call.
