@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "imgfmt/drivers.h"
+#include "imgfmt/inflate.h"
 #include "state.h"
 
 static int probe(const uint8_t *head, size_t head_len, uint64_t file_size)
@@ -112,7 +113,7 @@ static int clean_up(struct qcow2 *s, struct err *e)
 
 static void release(struct qcow2 *s)
 {
-	qcow2_inflate_free(s);
+	inflate_free(s->inflate);
 	qcow2_tables_free(s);
 	if (s->data != s->file)
 		img_close(s->data, NULL);
@@ -141,7 +142,9 @@ static int qcow2_open(struct img *img, const struct img_open_args *args,
 		rc = open_data(s, args, e);
 	if (!rc)
 		rc = qcow2_tables_load(s, args->snapshot, e);
-	if (!rc && qcow2_inflate_new(s))
+	if (!rc)
+		s->inflate = inflate_new();
+	if (!rc && !s->inflate)
 		rc = fail(e, ENOMEM, "out of memory");
 	if (!rc)
 		rc = publish(s, e);

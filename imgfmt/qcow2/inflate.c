@@ -2,118 +2,42 @@
 /* inflate.c - reading compressed clusters.  Specification: "Compressed Clusters
  * Descriptor".
  *
- * Whole clusters are decompressed into the caller's buffer.  Smaller reads go
- * through memo.h.  Decompressors are kept and reused; any number of threads may be
- * in here.
+ * Any number of threads may be in here: see inflate.h.
  */
 #include <errno.h>
-#include <libdeflate.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
-#include <zstd.h>
 
 #include "imgfmt/base/buf.h"
-#include "imgfmt/memo.h"
+#include "imgfmt/inflate.h"
 #include "state.h"
 
 #define MAX_ZSTD_WINDOW_LOG 24		/* 16 MiB; a cluster needs 2 */
 
-struct worker {				/* what one thread needs */
-	struct libdeflate_decompressor *deflate;
-	ZSTD_DCtx *zstd;
-	uint8_t *in;
-	size_t in_cap;
-	struct worker *next;
-};
-
-struct qcow2_inflate {
-	pthread_mutex_t lock;
-	struct worker *idle;
-	struct memo *memo;
-};
-
-int qcow2_inflate_new(struct qcow2 *s)
+/* A worker that has what this image takes; NULL when out of memory. */
+static struct inflate_worker *get_worker(struct qcow2 *s)
 {
-	struct qcow2_inflate *f = calloc(1, sizeof(*f));
+	struct inflate_worker *w = inflate_get(s->inflate);
 
-	if (!f)
-		return -ENOMEM;
-	f->memo = memo_new();
-	if (!f->memo) {
-		free(f);
-		return -ENOMEM;
-	}
-	pthread_mutex_init(&f->lock, NULL);
-	s->inflate = f;
-	return 0;
-}
-
-static void free_worker(struct worker *w)
-{
-	libdeflate_free_decompressor(w->deflate);
-	ZSTD_freeDCtx(w->zstd);
-	free(w->in);
-	free(w);
-}
-
-void qcow2_inflate_free(struct qcow2 *s)
-{
-	struct qcow2_inflate *f = s->inflate;
-
-	if (!f)
-		return;
-	while (f->idle) {
-		struct worker *w = f->idle;
-
-		f->idle = w->next;
-		free_worker(w);
-	}
-	memo_free(f->memo);
-	pthread_mutex_destroy(&f->lock);
-	free(f);
-	s->inflate = NULL;
-}
-
-static struct worker *get_worker(struct qcow2 *s)
-{
-	struct qcow2_inflate *f = s->inflate;
-	struct worker *w;
-
-	pthread_mutex_lock(&f->lock);
-	w = f->idle;
-	if (w)
-		f->idle = w->next;
-	pthread_mutex_unlock(&f->lock);
-	if (w)
-		return w;
-	w = calloc(1, sizeof(*w));
 	if (!w)
 		return NULL;
-	/* A descriptor can name up to twice a cluster. */
-	w->in_cap = 2 * (size_t)s->h.cluster_size + 512;
-	w->in = buf_alloc(w->in_cap);
-	if (s->h.compression)
-		w->zstd = ZSTD_createDCtx();
-	else
-		w->deflate = libdeflate_alloc_decompressor();
-	if (!w->in || (!w->zstd && !w->deflate)) {
-		free_worker(w);
-		return NULL;
+	if (!w->in) {
+		/* A descriptor can name up to twice a cluster. */
+		w->in_cap = 2 * (size_t)s->h.cluster_size + 512;
+		w->in = buf_alloc(w->in_cap);
 	}
-	if (w->zstd)
-		ZSTD_DCtx_setParameter(w->zstd, ZSTD_d_windowLogMax,
-				       MAX_ZSTD_WINDOW_LOG);
-	return w;
-}
-
-static void put_worker(struct qcow2 *s, struct worker *w)
-{
-	pthread_mutex_lock(&s->inflate->lock);
-	w->next = s->inflate->idle;
-	s->inflate->idle = w;
-	pthread_mutex_unlock(&s->inflate->lock);
+	if (s->h.compression && !w->zstd) {
+		w->zstd = ZSTD_createDCtx();
+		if (w->zstd)
+			ZSTD_DCtx_setParameter(w->zstd, ZSTD_d_windowLogMax,
+					       MAX_ZSTD_WINDOW_LOG);
+	} else if (!s->h.compression && !w->deflate) {
+		w->deflate = libdeflate_alloc_decompressor();
+	}
+	if (w->in && (w->zstd || w->deflate))
+		return w;
+	inflate_put(s->inflate, w);
+	return NULL;
 }
 
 /* A stream without a last block, as other programs may have left it: fine if it
@@ -143,7 +67,7 @@ static int inflate_unfinished(const uint8_t *in, size_t in_len, uint8_t *out,
 }
 
 /* What follows the stream up to the end of its sector is somebody else's. */
-static int inflate_deflate(struct worker *w, size_t in_len, uint8_t *out,
+static int inflate_deflate(struct inflate_worker *w, size_t in_len, uint8_t *out,
 			   size_t out_len)
 {
 	size_t used, got;
@@ -159,7 +83,7 @@ static int inflate_deflate(struct worker *w, size_t in_len, uint8_t *out,
 	}
 }
 
-static int inflate_zstd_stream(struct worker *w, size_t in_len, uint8_t *out,
+static int inflate_zstd_stream(struct inflate_worker *w, size_t in_len, uint8_t *out,
 			       size_t out_len)
 {
 	ZSTD_inBuffer in = { w->in, in_len, 0 };
@@ -178,7 +102,7 @@ static int inflate_zstd_stream(struct worker *w, size_t in_len, uint8_t *out,
 	return rc ? -EUCLEAN : 0;
 }
 
-static int inflate_zstd(struct worker *w, size_t in_len, uint8_t *out,
+static int inflate_zstd(struct inflate_worker *w, size_t in_len, uint8_t *out,
 			size_t out_len)
 {
 	size_t frame = ZSTD_findFrameCompressedSize(w->in, in_len);
@@ -190,15 +114,22 @@ static int inflate_zstd(struct worker *w, size_t in_len, uint8_t *out,
 	return inflate_zstd_stream(w, in_len, out, out_len);
 }
 
-/* The whole cluster into `out`. */
-static int inflate_cluster(struct qcow2 *s, uint64_t entry, uint8_t *out)
+struct cluster {
+	struct qcow2 *s;
+	uint64_t entry;
+};
+
+/* The whole cluster into `out`: an inflate_fn. */
+static int inflate_cluster(void *arg, uint8_t *out)
 {
+	const struct cluster *c = arg;
+	struct qcow2 *s = c->s;
 	uint64_t host, len, file_len = img_length(s->file);
-	struct worker *w;
+	struct inflate_worker *w;
 	size_t have;
 	int rc;
 
-	qcow2_compressed(&s->h, entry, &host, &len);
+	qcow2_compressed(&s->h, c->entry, &host, &len);
 	if (host >= file_len)
 		return -EUCLEAN;
 	w = get_worker(s);
@@ -212,7 +143,7 @@ static int inflate_cluster(struct qcow2 *s, uint64_t entry, uint8_t *out)
 		rc = inflate_zstd(w, (size_t)len, out, s->h.cluster_size);
 	else if (!rc)
 		rc = inflate_deflate(w, (size_t)len, out, s->h.cluster_size);
-	put_worker(s, w);
+	inflate_put(s->inflate, w);
 	return rc;
 }
 
@@ -223,29 +154,14 @@ static struct memo_key key_of(uint64_t entry)
 
 void qcow2_inflate_forget(struct qcow2 *s, uint64_t entry)
 {
-	memo_forget(s->inflate->memo, key_of(entry));
+	inflate_forget(s->inflate, key_of(entry));
 }
 
 int qcow2_inflate_read(struct qcow2 *s, uint64_t entry, void *buf, size_t len,
 		       uint32_t in_cluster)
 {
-	struct memo *memo = s->inflate->memo;
-	uint8_t *data;
-	int rc;
+	struct cluster c = { s, entry };
 
-	if (len == s->h.cluster_size)
-		return inflate_cluster(s, entry, buf);
-	if (memo_copy(memo, key_of(entry), buf, len, in_cluster))
-		return 0;
-	data = buf_alloc(s->h.cluster_size);
-	if (!data)
-		return -ENOMEM;
-	rc = inflate_cluster(s, entry, data);
-	if (rc) {
-		free(data);
-		return rc;
-	}
-	memcpy(buf, data + in_cluster, len);
-	memo_put(memo, key_of(entry), data, s->h.cluster_size);
-	return 0;
+	return inflate_read(s->inflate, key_of(entry), s->h.cluster_size,
+			    in_cluster, buf, len, inflate_cluster, &c);
 }

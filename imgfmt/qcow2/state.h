@@ -56,7 +56,7 @@ struct qcow2_freed {
 	bool discard;			/* give the space back to the host */
 };
 
-struct qcow2_inflate;			/* decompressors; inflate.c */
+struct inflate;				/* imgfmt/inflate.h */
 
 struct qcow2 {
 	struct img *img;
@@ -68,7 +68,7 @@ struct qcow2 {
 	bool snapshot;			/* shows an internal snapshot */
 	bool loaded;			/* tables are in memory */
 	struct rangelock ranges;
-	struct qcow2_inflate *inflate;
+	struct inflate *inflate;
 
 	pthread_mutex_t lock;
 	/* Under lock. */
@@ -217,8 +217,6 @@ int qcow2_lookup(struct qcow2 *s, uint64_t guest, uint64_t len,
 		 struct qcow2_run *run);
 
 /* inflate.c: reading compressed clusters; any thread, not locked. */
-int qcow2_inflate_new(struct qcow2 *s);
-void qcow2_inflate_free(struct qcow2 *s);
 int qcow2_inflate_read(struct qcow2 *s, uint64_t entry, void *buf, size_t len,
 		       uint32_t offset_in_cluster);
 /* The entry's clusters are being freed: what is remembered of it is void. */

@@ -8,6 +8,7 @@
 
 #include "imgfmt/base/buf.h"
 #include "imgfmt/drivers.h"
+#include "imgfmt/inflate.h"
 #include "check.h"
 #include "create.h"
 #include "state.h"
@@ -174,7 +175,7 @@ static int publish_parent(struct vmdk *s, unsigned flags, struct err *e)
 
 static void release(struct vmdk *s)
 {
-	vmdk_inflate_free(s);
+	inflate_free(s->inflate);
 	vmdk_forward_free(s);
 	vmdk_cache_fini(&s->cache);
 	vmdk_extents_close(s);
@@ -203,7 +204,9 @@ static int vmdk_open(struct img *img, const struct img_open_args *args,
 	rc = read_descriptor(s, e);
 	if (!rc)
 		rc = vmdk_extents_open(s, args, e);
-	if (!rc && vmdk_inflate_new(s))
+	if (!rc)
+		s->inflate = inflate_new();
+	if (!rc && !s->inflate)
 		rc = fail(e, ENOMEM, "out of memory");
 	if (!rc && img->flags & IMG_WRITE)
 		rc = vmdk_write_begin(s, e);

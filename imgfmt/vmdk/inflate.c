@@ -2,104 +2,32 @@
 /* inflate.c - reading compressed grains.  Specification: "Compressed Grain
  * Marker"; the data is in zlib's wrapping (RFC 1950), whatever it says there.
  *
- * Whole grains are decompressed into the caller's buffer.  Smaller reads go
- * through memo.h.  Decompressors are kept and reused; any number of threads may be
- * in here.
+ * Any number of threads may be in here: see inflate.h.
  */
 #include <errno.h>
-#include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "imgfmt/base/buf.h"
-#include "imgfmt/memo.h"
+#include "imgfmt/inflate.h"
 #include "state.h"
 
-struct worker {				/* what one thread needs */
-	struct libdeflate_decompressor *deflate;
-	uint8_t *in;
-	size_t in_cap;
-	struct worker *next;
-};
-
-struct vmdk_inflate {
-	pthread_mutex_t lock;
-	struct worker *idle;
-	struct memo *memo;
-};
-
-int vmdk_inflate_new(struct vmdk *s)
+static struct inflate_worker *get_worker(struct vmdk *s)
 {
-	struct vmdk_inflate *f = calloc(1, sizeof(*f));
+	struct inflate_worker *w = inflate_get(s->inflate);
 
-	if (!f)
-		return -ENOMEM;
-	f->memo = memo_new();
-	if (!f->memo) {
-		free(f);
-		return -ENOMEM;
-	}
-	pthread_mutex_init(&f->lock, NULL);
-	s->inflate = f;
-	return 0;
-}
-
-static void free_worker(struct worker *w)
-{
-	libdeflate_free_decompressor(w->deflate);
-	free(w->in);
-	free(w);
-}
-
-void vmdk_inflate_free(struct vmdk *s)
-{
-	struct vmdk_inflate *f = s->inflate;
-
-	if (!f)
-		return;
-	while (f->idle) {
-		struct worker *w = f->idle;
-
-		f->idle = w->next;
-		free_worker(w);
-	}
-	memo_free(f->memo);
-	pthread_mutex_destroy(&f->lock);
-	free(f);
-	s->inflate = NULL;
-}
-
-static struct worker *get_worker(struct vmdk_inflate *f)
-{
-	struct worker *w;
-
-	pthread_mutex_lock(&f->lock);
-	w = f->idle;
-	if (w)
-		f->idle = w->next;
-	pthread_mutex_unlock(&f->lock);
-	if (w)
-		return w;
-	w = calloc(1, sizeof(*w));
-	if (w)
-		w->deflate = libdeflate_alloc_decompressor();
-	if (w && !w->deflate) {
-		free(w);
+	if (!w)
 		return NULL;
-	}
-	return w;
-}
-
-static void put_worker(struct vmdk_inflate *f, struct worker *w)
-{
-	pthread_mutex_lock(&f->lock);
-	w->next = f->idle;
-	f->idle = w;
-	pthread_mutex_unlock(&f->lock);
+	if (!w->deflate)
+		w->deflate = libdeflate_alloc_decompressor();
+	if (w->deflate)
+		return w;
+	inflate_put(s->inflate, w);
+	return NULL;
 }
 
 /* Have `len` bytes at `host` in w->in, of which `have` are there. */
-static int fill(struct worker *w, struct vmdk_extent *x, uint64_t host,
+static int fill(struct inflate_worker *w, struct vmdk_extent *x, uint64_t host,
 		size_t have, size_t len)
 {
 	if (len <= have)
@@ -121,7 +49,7 @@ static int fill(struct worker *w, struct vmdk_extent *x, uint64_t host,
 /* Read the stream of a grain: *at and *len say where in w->in.  One read where
  * the guess of its length was right.
  */
-static int read_stream(struct worker *w, const struct vmdk_run *run,
+static int read_stream(struct inflate_worker *w, const struct vmdk_run *run,
 		       uint64_t rel, size_t *at, size_t *len)
 {
 	const struct vmdk_tables *t = &run->x->t;
@@ -155,7 +83,7 @@ static int read_stream(struct worker *w, const struct vmdk_run *run,
 /* What follows the stream is somebody else's.  A few writers left the wrapping
  * away, as the technote has it.
  */
-static int inflate(struct worker *w, const uint8_t *in, size_t len,
+static int inflate(struct inflate_worker *w, const uint8_t *in, size_t len,
 		   uint8_t *out, size_t grain, size_t need)
 {
 	enum libdeflate_result r;
@@ -175,33 +103,39 @@ static int inflate(struct worker *w, const uint8_t *in, size_t len,
 int vmdk_inflate_bytes(struct vmdk *s, const uint8_t *in, size_t len,
 		       uint8_t *out, size_t grain, size_t need)
 {
-	struct worker *w = get_worker(s->inflate);
+	struct inflate_worker *w = get_worker(s);
 	int rc;
 
 	if (!w)
 		return -ENOMEM;
 	rc = inflate(w, in, len, out, grain, need);
-	put_worker(s->inflate, w);
+	inflate_put(s->inflate, w);
 	return rc;
 }
 
-/* The whole grain into `out`, which has room for one. */
-static int inflate_grain(struct vmdk *s, const struct vmdk_run *run,
-			 uint64_t rel, uint8_t *out)
+struct grain {
+	struct vmdk *s;
+	const struct vmdk_run *run;
+	uint64_t rel;			/* in it */
+};
+
+/* The whole grain into `out`: an inflate_fn. */
+static int inflate_grain(void *arg, uint8_t *out)
 {
-	const struct vmdk_tables *t = &run->x->t;
-	uint64_t need = min_u64(t->grain, t->capacity - round_down(rel,
-								t->grain));
-	struct worker *w = get_worker(s->inflate);
+	const struct grain *g = arg;
+	const struct vmdk_tables *t = &g->run->x->t;
+	uint64_t need = min_u64(t->grain, t->capacity -
+				round_down(g->rel, t->grain));
+	struct inflate_worker *w = get_worker(g->s);
 	size_t at, len;
 	int rc;
 
 	if (!w)
 		return -ENOMEM;
-	rc = read_stream(w, run, rel, &at, &len);
+	rc = read_stream(w, g->run, g->rel, &at, &len);
 	if (!rc)
 		rc = inflate(w, w->in + at, len, out, t->grain, (size_t)need);
-	put_worker(s->inflate, w);
+	inflate_put(g->s->inflate, w);
 	return rc;
 }
 
@@ -209,25 +143,9 @@ int vmdk_inflate_read(struct vmdk *s, const struct vmdk_run *run, uint64_t rel,
 		      void *buf, size_t len)
 {
 	struct memo_key key = { .a = (uintptr_t)run->x, .b = run->host };
-	struct memo *memo = s->inflate->memo;
 	uint32_t grain = run->x->t.grain;
-	size_t in_grain = (size_t)(rel & (grain - 1));
-	uint8_t *data;
-	int rc;
+	struct grain g = { s, run, rel };
 
-	if (len == grain)
-		return inflate_grain(s, run, rel, buf);
-	if (memo_copy(memo, key, buf, len, in_grain))
-		return 0;
-	data = buf_alloc(grain);
-	if (!data)
-		return -ENOMEM;
-	rc = inflate_grain(s, run, rel, data);
-	if (rc) {
-		free(data);
-		return rc;
-	}
-	memcpy(buf, data + in_grain, len);
-	memo_put(memo, key, data, grain);
-	return 0;
+	return inflate_read(s->inflate, key, grain, (size_t)(rel & (grain - 1)),
+			    buf, len, inflate_grain, &g);
 }

@@ -62,7 +62,7 @@ struct vmdk_cache {
 	size_t bytes;
 };
 
-struct vmdk_inflate;			/* decompressors; inflate.c */
+struct inflate;				/* imgfmt/inflate.h */
 struct vmdk_stream_out;			/* a stream being made; stream_write.c */
 struct vmdk_forward;			/* one read in order; forward.c */
 
@@ -76,7 +76,7 @@ struct vmdk {
 	struct vmdk_extent *extents;	/* in the guest's order, no gaps */
 	size_t n_extents;
 	struct rangelock ranges;
-	struct vmdk_inflate *inflate;
+	struct inflate *inflate;
 	struct vmdk_stream_out *out;	/* or NULL */
 	struct vmdk_forward *forward;	/* or NULL */
 	struct img_resolver resolver;	/* of an image open for writing */
@@ -157,8 +157,6 @@ static inline uint64_t vmdk_max_stream(const struct vmdk_tables *t)
 }
 
 /* inflate.c: reading compressed grains; any thread, not locked. */
-int vmdk_inflate_new(struct vmdk *s);
-void vmdk_inflate_free(struct vmdk *s);
 /* `rel` is the offset in the extent; does not leave the grain. */
 int vmdk_inflate_read(struct vmdk *s, const struct vmdk_run *run, uint64_t rel,
 		      void *buf, size_t len);
