@@ -303,7 +303,7 @@ static enum done ret_old(struct cpu *cpu, const struct uop *u)
 	return DONE_JUMP;
 }
 
-static bool ret_check_code(struct cpu *cpu, uint16_t selector, struct desc *d)
+bool ret_check_code(struct cpu *cpu, uint16_t selector, struct desc *d)
 {
 	unsigned rpl = SEL_RPL(selector), dpl;
 

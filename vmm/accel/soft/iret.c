@@ -151,22 +151,6 @@ static enum done to_vm86(struct cpu *cpu, struct frame *f)
 	return finish(cpu);
 }
 
-static bool check_code(struct cpu *cpu, uint16_t selector, struct desc *d)
-{
-	unsigned rpl = SEL_RPL(selector), dpl;
-
-	if (is_null(selector))
-		return raise_ext(cpu, EXC_GP);
-	if (!desc_read(cpu, selector, EXC_GP, false, d))
-		return false;
-	dpl = ATTR_DPL(d->attr);
-	if (!desc_is_code(d) || rpl < cpu_cpl(cpu) ||
-	    (d->attr & ATTR_CONFORMING ? dpl > rpl : dpl != rpl) ||
-	    (is_long(cpu) && d->attr & ATTR_L && d->attr & ATTR_DB))
-		return raise_sel(cpu, EXC_GP, selector);
-	return d->attr & ATTR_P || raise_sel(cpu, EXC_NP, selector);
-}
-
 static enum done iret_protected(struct cpu *cpu, const struct uop *u)
 {
 	bool from64 = cpu_code(cpu) == CODE_64, outer;
@@ -182,7 +166,7 @@ static enum done iret_protected(struct cpu *cpu, const struct uop *u)
 	if (f.eflags & EFL_VM && u->osize == 2 && !cpu_cpl(cpu) &&
 	    !is_long(cpu))
 		return to_vm86(cpu, &f);
-	if (!check_code(cpu, (uint16_t)f.cs, &d))
+	if (!ret_check_code(cpu, (uint16_t)f.cs, &d))
 		return DONE_FAULT;
 	rpl = SEL_RPL((unsigned)f.cs);
 	outer = rpl > cpu_cpl(cpu);

@@ -201,6 +201,8 @@ bool task_switch(struct cpu *cpu, const struct desc *tss, enum task_how how,
 bool code_check_target(struct cpu *cpu, const struct cpu_segment *cs,
 		       uint64_t rip);
 void code_set(struct cpu *cpu, struct desc *d, unsigned cpl, uint64_t rip);
+/* CS of a return: #GP or #NP, or its descriptor. */
+bool ret_check_code(struct cpu *cpu, uint16_t selector, struct desc *d);
 /* SS of a return to ring `cpl`; null may do in 64-bit mode. */
 bool ret_stack(struct cpu *cpu, uint16_t selector, const struct desc *cs,
 	       unsigned cpl, struct cpu_segment *ss);
