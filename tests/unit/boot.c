@@ -407,17 +407,30 @@ static void check_params(struct vm *vm, uint64_t params, const char *cmdline)
 	CHECK_EQ(peek32(vm, params + 0x290), 0);
 }
 
+/* Load the image with a command line and an initrd. */
+static int load_linux(struct vm *vm, struct err *e)
+{
+	struct vm_boot names = { .append = "quiet", .initrd = "initrd" };
+
+	save("initrd", "content", 7);
+	return load(vm, names, e);
+}
+
+static void load_bzimage(struct vm *vm, uint16_t version, unsigned xloadflags)
+{
+	struct err e = { "" };
+
+	make_bzimage(version, xloadflags);
+	CHECK_OK(load_linux(vm, &e));
+}
+
 static void test_bzimage(void)
 {
 	struct vm *vm = fakevm_pc(RAM, 1);
 	const struct cpu_state *s = &fakevm_of(vm)->state;
-	struct vm_boot names = { .append = "quiet", .initrd = "initrd" };
-	struct err e = { "" };
 	uint64_t table;
 
-	save("initrd", "content", 7);
-	make_bzimage(0x20f, 3);
-	CHECK_OK(load(vm, names, &e));
+	load_bzimage(vm, 0x20f, 3);
 	check_params(vm, s->gpr[CPU_RSI], "quiet");
 	CHECK_EQ(s->rip, 0x1000200);
 	CHECK_EQ(s->seg[CPU_CS].selector, 0x10);
@@ -430,8 +443,7 @@ static void test_bzimage(void)
 	table = peek64(vm, table + 3 * 8) & ~0xfffull;
 	CHECK_EQ(peek64(vm, table + 511 * 8), 0xffe00083);
 
-	make_bzimage(0x20f, 0);
-	CHECK_OK(load(vm, names, &e));
+	load_bzimage(vm, 0x20f, 0);
 	check_params(vm, s->gpr[CPU_RSI], "quiet");
 	check_flat32(s, 0x10);
 	CHECK_EQ(s->rip, 0x1000000);
@@ -443,33 +455,29 @@ static void test_bzimage_old(void)
 {
 	struct vm *vm = fakevm_pc(RAM, 1);
 	const struct cpu_state *s = &fakevm_of(vm)->state;
-	struct vm_boot names = { .append = "quiet", .initrd = "initrd" };
 	struct err e = { "" };
 	uint32_t offset;
 
-	save("initrd", "content", 7);
-	make_bzimage(0x204, 0);
-	CHECK_OK(load(vm, names, &e));
+	load_bzimage(vm, 0x204, 0);
 	CHECK_EQ(s->rip, MIB);
 	check_params(vm, s->gpr[CPU_RSI], "quiet");
-	make_bzimage(0x201, 0);
-	CHECK_OK(load(vm, names, &e));
+	load_bzimage(vm, 0x201, 0);
 	CHECK_EQ(s->gpr[CPU_RSI], 0x90000);
 	CHECK_EQ(peek32(vm, 0x90020) & 0xffff, 0xa33f);
 	offset = peek32(vm, 0x90020) >> 16;
 	CHECK_STR(peek_text(vm, 0x90000 + offset), "quiet");
 	/* A zImage. */
 	file[0x211] = 0;
-	CHECK_OK(load(vm, names, &e));
+	CHECK_OK(load_linux(vm, &e));
 	CHECK_EQ(s->rip, 0x10000);
 	CHECK_EQ(peek32(vm, 0x10000), 0xcdcdcdcd);
 	/* Not relocatable: at 1 MiB, and it unpacks itself to 16 MiB. */
 	make_bzimage(0x20a, 0);
 	file[0x234] = 0;
-	CHECK_OK(load(vm, names, &e));
+	CHECK_OK(load_linux(vm, &e));
 	CHECK_EQ(s->rip, MIB);
 	put_le32(file + 0x260, RAM);
-	CHECK_EQ(load(vm, names, &e), -ENOSPC);
+	CHECK_EQ(load_linux(vm, &e), -ENOSPC);
 	CHECK(strstr(e.text, "unpacked kernel"));
 	vm_free(vm);
 }
