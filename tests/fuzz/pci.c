@@ -8,8 +8,8 @@
 #include "imgfmt/base/bytes.h"
 #include "tests/check.h"
 #include "tests/lib/fakevm.h"
+#include "tests/lib/pcitoy.h"
 #include "vmm/chip/acpi.h"
-#include "vmm/chip/msix.h"
 #include "vmm/chip/pci_host.h"
 #include "vmm/pc.h"
 
@@ -18,15 +18,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-struct toy {
-	struct device dev;
-	struct pci_function fn;
-	struct msix msix;
-};
-
 static uint64_t toy_read(struct device *dev, uint64_t offset, unsigned size)
 {
-	struct toy *toy = (struct toy *)dev;
+	struct pcitoy *toy = (struct pcitoy *)dev;
 
 	/* No BAR answers outside itself. */
 	CHECK(offset + size <= 1 << 16);
@@ -36,7 +30,7 @@ static uint64_t toy_read(struct device *dev, uint64_t offset, unsigned size)
 static void toy_write(struct device *dev, uint64_t offset, unsigned size,
 		      uint64_t value)
 {
-	struct toy *toy = (struct toy *)dev;
+	struct pcitoy *toy = (struct pcitoy *)dev;
 
 	CHECK(offset + size <= 1 << 16);
 	msix_write(&toy->msix, offset, size, value);
@@ -44,50 +38,8 @@ static void toy_write(struct device *dev, uint64_t offset, unsigned size,
 
 static const struct region_ops toy_bar = { toy_read, toy_write, 8, 0 };
 
-static void toy_config_written(struct pci_function *fn, unsigned reg,
-			       unsigned size)
-{
-	msix_config_written(&((struct toy *)fn->dev)->msix, reg, size);
-}
-
-static void toy_reset(struct device *dev)
-{
-	struct toy *toy = (struct toy *)dev;
-
-	pci_function_reset(&toy->fn);
-	msix_reset(&toy->msix);
-}
-
-static void toy_fini(struct device *dev)
-{
-	msix_fini(&((struct toy *)dev)->msix);
-	free(dev);
-}
-
-static const struct device_ops toy_ops = {
-	.name = "toy", .reset = toy_reset, .fini = toy_fini,
-};
-
-static struct toy *toy_new(struct vm *vm)
-{
-	struct toy *toy = calloc(1, sizeof(*toy));
-	struct err e = { "" };
-
-	CHECK(toy);
-	device_add(vm, &toy->dev, &toy_ops);
-	put_le16(toy->fn.config, 0x1af4);
-	toy->fn.config[PCI_INTERRUPT_PIN] = 1;
-	toy->fn.config_written = toy_config_written;
-	pci_bar_init(&toy->fn, 0, BUS_PIO, 64, false, &toy_bar);
-	pci_bar_init(&toy->fn, 1, BUS_MMIO, 4096, false, &toy_bar);
-	pci_bar_init(&toy->fn, 2, BUS_MMIO, 1 << 16, true, &toy_bar);
-	CHECK_OK(msix_init(&toy->msix, &toy->fn, 4, 5, &toy_bar, &e));
-	CHECK_OK(pci_add(vm, &toy->fn, &toy->dev, -1, &e));
-	return toy;
-}
-
 /* What must hold whatever the guest wrote. */
-static void check(struct vm *vm, struct toy *toy)
+static void check(struct vm *vm, struct pcitoy *toy)
 {
 	static const struct { unsigned devfn; uint32_t id; } fixed[] = {
 		{ I440FX_DEVFN, 0x12378086 }, { PIIX3_DEVFN, 0x70008086 },
@@ -114,7 +66,7 @@ static const uint16_t ports[16] = {
 };
 
 /* An operation: 0 what, 1 size and place, 2 to 9 value. */
-static void operate(struct vm *vm, struct toy *toy, const uint8_t *op)
+static void operate(struct vm *vm, struct pcitoy *toy, const uint8_t *op)
 {
 	unsigned size = 1u << (op[1] & 3), port = ports[op[1] >> 4];
 	uint64_t value = get_le64(op + 2);
@@ -163,7 +115,7 @@ static void operate(struct vm *vm, struct toy *toy, const uint8_t *op)
 		vm_unlock(vm);
 		break;
 	case 15:
-		toy_reset(&toy->dev);
+		pcitoy_reset(&toy->dev);
 		break;
 	}
 	vm->request = VM_REQ_NONE;
@@ -173,11 +125,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct vm *vm = fakevm_bare(RAM, 1);
 	struct err e = { "" };
-	struct toy *toy;
+	struct pcitoy *toy;
 
 	CHECK_OK(pci_bus_new(vm, &vm->pci, &e));
 	CHECK_OK(acpi_pm_new(vm, &vm->acpi, &e));
-	toy = toy_new(vm);
+	toy = pcitoy_new(vm, 5, false, &toy_bar, &toy_bar);
 	vm_lock(vm);
 	pci_assign_resources(vm);
 	vm_unlock(vm);

@@ -7,6 +7,10 @@
 #include <string.h>
 
 #include "tests/check.h"
+#include "vmm/chip/acpi.h"
+#include "vmm/chip/ioapic.h"
+#include "vmm/chip/pci_host.h"
+#include "vmm/chip/pic.h"
 
 struct fakevm *fakevm_of(struct vm *vm)
 {
@@ -208,6 +212,28 @@ struct vm *fakevm_pc(uint64_t memory, unsigned cpus)
 	fakevm_config(&config, memory, cpus);
 	CHECK_OK(vm_new(&config, &vm, &e));
 	return vm;
+}
+
+struct vm *fakevm_irq(uint64_t memory)
+{
+	struct vm *vm = fakevm_bare(memory, 1);
+	struct err e = { "" };
+
+	CHECK_OK(pic_new(vm, &vm->pic, &e));
+	CHECK_OK(ioapic_new(vm, &vm->ioapic, &e));
+	CHECK_OK(pci_bus_new(vm, &vm->pci, &e));
+	CHECK_OK(acpi_pm_new(vm, &vm->acpi, &e));
+	return vm;
+}
+
+void fakevm_init_pic(struct vm *vm)
+{
+	for (unsigned port = 0x20; port <= 0xa0; port += 0x80) {
+		bus_write(vm, BUS_PIO, port, 1, 0x11);
+		bus_write(vm, BUS_PIO, port + 1, 1, port == 0x20 ? 0x30 : 0x38);
+		bus_write(vm, BUS_PIO, port + 1, 1, port == 0x20 ? 4 : 2);
+		bus_write(vm, BUS_PIO, port + 1, 1, 3);
+	}
 }
 
 void fakevm_real_clock(struct vm *vm)

@@ -39,6 +39,10 @@ extern const struct accel accel_fake;
  */
 struct vm *fakevm_bare(uint64_t memory, unsigned cpus);
 struct vm *fakevm_pc(uint64_t memory, unsigned cpus);
+/* A bare one with the interrupt controllers, the PCI bus and power management. */
+struct vm *fakevm_irq(uint64_t memory);
+/* As a guest sets the 8259 pair up: IRQ 0 is vector 0x30, AEOI. */
+void fakevm_init_pic(struct vm *vm);
 void fakevm_config(struct vm_config *config, uint64_t memory, unsigned cpus);
 
 /* The host's clock instead, before devices are added: disks have threads then. */

@@ -17,7 +17,6 @@
 #include "vmm/chip/fwcfg.h"
 #include "vmm/chip/ioapic.h"
 #include "vmm/chip/pci_host.h"
-#include "vmm/chip/pic.h"
 #include "vmm/pc.h"
 
 #define RAM (64u << 20)
@@ -30,13 +29,9 @@ static _Noreturn void stop(const char *why)
 
 static struct vm *machine(unsigned cpus)
 {
-	struct vm *vm = fakevm_bare(RAM, 1);
+	struct vm *vm = fakevm_irq(RAM);
 	struct err e = { "" };
 
-	CHECK_OK(pic_new(vm, &vm->pic, &e));
-	CHECK_OK(ioapic_new(vm, &vm->ioapic, &e));
-	CHECK_OK(pci_bus_new(vm, &vm->pci, &e));
-	CHECK_OK(acpi_pm_new(vm, &vm->acpi, &e));
 	CHECK_OK(fwcfg_new(vm, &vm->fwcfg, &e));
 	vm->config.topology = (struct cpu_topology){ cpus, 1, cpus, 1 };
 	return vm;

@@ -23,16 +23,6 @@ static unsigned inb(unsigned port)
 	return (unsigned)bus_read(vm, BUS_PIO, port, 1);
 }
 
-static void init_pic(void)
-{
-	for (unsigned port = 0x20; port <= 0xa0; port += 0x80) {
-		outb(port, 0x11);
-		outb(port + 1, port == 0x20 ? 0x30 : 0x38);
-		outb(port + 1, port == 0x20 ? 4 : 2);
-		outb(port + 1, 3);
-	}
-}
-
 static void send_keys(struct i8042 *kbc, const char *codes, size_t n,
 		      size_t taken)
 {
@@ -60,7 +50,7 @@ static void test_keyboard(void)
 	vm = fakevm_bare(2 << 20, 1);
 	CHECK_OK(pic_new(vm, &vm->pic, &e));
 	CHECK_OK(i8042_new(vm, &kbc, &e));
-	init_pic();
+	fakevm_init_pic(vm);
 	/* A pressed and released, arrow up, in set 2; the guest sees set 1. */
 	send_keys(kbc, "\x1c\xf0\x1c\xe0\x75\xe0\xf0\x75", 8, 8);
 	expect_keys("\x1e\x9e\xe0\x48\xe0\xc8");
@@ -144,7 +134,7 @@ static void test_small_ports(void)
 	CHECK_EQ(bus_read(vm, BUS_PIO, 0xe8, 4), 0x12ab5678);
 	bus_write(vm, BUS_MMIO, 0xff00fff8, 8, 0x1122334455667788);
 	CHECK_EQ(bus_read(vm, BUS_MMIO, 0xff00fff9, 4), 0x44556677);
-	init_pic();
+	fakevm_init_pic(vm);
 	outb(0x2005, 1);
 	CHECK_EQ(irq_ack_pic(vm), 0x35);
 	bus_write(vm, BUS_MMIO, 0xfec00000, 4, 0x10 + 2 * 23);
@@ -196,7 +186,7 @@ static void test_serial_host(void)
 	for (unsigned i = 1; i < 4; i++)
 		CHECK_OK(vm_add_serial(vm, &none, &e));
 	CHECK_EQ(vm_add_serial(vm, &none, &e), -ENOSPC);
-	init_pic();
+	fakevm_init_pic(vm);
 	/* Bytes go out at once. */
 	CHECK_EQ(inb(0x3fd), 0x60);
 	outb(0x3f8, 'x');
@@ -253,7 +243,7 @@ static void test_shared_line(void)
 	vm = fakevm_pc(2 << 20, 1);
 	for (unsigned i = 0; i < 4; i++)
 		CHECK_OK(vm_add_serial(vm, &none, &e));
-	init_pic();
+	fakevm_init_pic(vm);
 	outb(0x4d0, 0x10);
 	outb(0x3f9, 0x02);
 	CHECK_EQ(irq_ack_pic(vm), 0x34);

@@ -176,19 +176,9 @@ static unsigned interrupts(unsigned vector, uint64_t ns)
 	return n;
 }
 
-static void init_pic(void)
-{
-	for (unsigned port = 0x20; port <= 0xa0; port += 0x80) {
-		outb(port, 0x11);
-		outb(port + 1, port == 0x20 ? 0x30 : 0x38);
-		outb(port + 1, port == 0x20 ? 4 : 2);
-		outb(port + 1, 3);
-	}
-}
-
 static void test_pit(void)
 {
-	init_pic();
+	fakevm_init_pic(vm);
 	/* 1000 Hz for a second; 1193 ticks are a bit less than 1 ms. */
 	outb(0x43, 0x34);
 	outb(0x40, 1193 & 0xff);
@@ -246,7 +236,7 @@ static void to_second(void)
 
 static void test_rtc(void)
 {
-	init_pic();
+	fakevm_init_pic(vm);
 	outb(0x43, 0x32);	/* the PIT is quiet */
 	/* The start of virtual time was a Thursday. */
 	CHECK_EQ(rtc(0x32), 0x20);
@@ -310,7 +300,7 @@ static void test_rtc_interrupts(void)
 {
 	unsigned n = 0;
 
-	init_pic();
+	fakevm_init_pic(vm);
 	(void)rtc(0xc);
 	rtc_write(0xb, 0x42);
 	CHECK_EQ(interrupts(0x38, NS_PER_S / 10), 1);	/* one until read */

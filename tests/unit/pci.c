@@ -7,23 +7,14 @@
 #include "imgfmt/base/bytes.h"
 #include "tests/check.h"
 #include "tests/lib/fakevm.h"
+#include "tests/lib/pcitoy.h"
 #include "vmm/chip/ioapic.h"
-#include "vmm/chip/msix.h"
 #include "vmm/chip/pci_host.h"
-#include "vmm/chip/pic.h"
-#include "vmm/chip/acpi.h"
 #include "vmm/pc.h"
 
 #define RAM (64u << 20)
 
-/* A device with a BAR of each kind; each answers with a number of its own. */
-struct toy {
-	struct device dev;
-	struct pci_function fn;
-	struct msix msix;
-	uint64_t written;
-};
-
+/* Each BAR of the device answers with a number of its own. */
 static uint64_t toy_read(struct device *dev, uint64_t offset, unsigned size)
 {
 	(void)dev;
@@ -36,7 +27,7 @@ static void toy_write(struct device *dev, uint64_t offset, unsigned size,
 {
 	(void)offset;
 	(void)size;
-	((struct toy *)dev)->written = value;
+	((struct pcitoy *)dev)->written = value;
 }
 
 static const struct region_ops toy_bar = { toy_read, toy_write, 4, 0 };
@@ -44,78 +35,22 @@ static const struct region_ops toy_bar = { toy_read, toy_write, 4, 0 };
 static uint64_t toy_msix_read(struct device *dev, uint64_t offset,
 			      unsigned size)
 {
-	return msix_read(&((struct toy *)dev)->msix, offset, size);
+	return msix_read(&((struct pcitoy *)dev)->msix, offset, size);
 }
 
 static void toy_msix_write(struct device *dev, uint64_t offset, unsigned size,
 			   uint64_t value)
 {
-	msix_write(&((struct toy *)dev)->msix, offset, size, value);
+	msix_write(&((struct pcitoy *)dev)->msix, offset, size, value);
 }
 
 static const struct region_ops toy_msix_bar = {
 	toy_msix_read, toy_msix_write, 8, 0
 };
 
-static void toy_config_written(struct pci_function *fn, unsigned reg,
-			       unsigned size)
+static struct pcitoy *toy_new(struct vm *vm, unsigned vectors)
 {
-	msix_config_written(&((struct toy *)fn->dev)->msix, reg, size);
-}
-
-static void toy_reset(struct device *dev)
-{
-	struct toy *toy = (struct toy *)dev;
-
-	pci_function_reset(&toy->fn);
-	msix_reset(&toy->msix);
-}
-
-static void toy_fini(struct device *dev)
-{
-	struct toy *toy = (struct toy *)dev;
-
-	msix_fini(&toy->msix);
-	free(toy);
-}
-
-static const struct device_ops toy_ops = {
-	.name = "toy", .reset = toy_reset, .fini = toy_fini,
-};
-
-static struct toy *toy_new(struct vm *vm, unsigned vectors)
-{
-	static const uint8_t cap[5] = { 0x09, 0xff, 5, 1, 2 };
-	struct toy *toy = calloc(1, sizeof(*toy));
-	struct err e = { "" };
-
-	CHECK(toy);
-	device_add(vm, &toy->dev, &toy_ops);
-	put_le16(toy->fn.config + PCI_VENDOR_ID, 0x1af4);
-	put_le16(toy->fn.config + PCI_DEVICE_ID, 0x1042);
-	toy->fn.config[PCI_INTERRUPT_PIN] = 1;
-	toy->fn.config_written = toy_config_written;
-	pci_bar_init(&toy->fn, 0, BUS_PIO, 64, false, &toy_bar);
-	pci_bar_init(&toy->fn, 1, BUS_MMIO, 4096, false, &toy_bar);
-	pci_bar_init(&toy->fn, 2, BUS_MMIO, 1 << 16, true, &toy_bar);
-	CHECK_EQ(pci_add_capability(&toy->fn, cap, sizeof(cap)), 0x40);
-	CHECK_OK(msix_init(&toy->msix, &toy->fn, 4, vectors, &toy_msix_bar,
-			   &e));
-	CHECK_OK(pci_add(vm, &toy->fn, &toy->dev, -1, &e));
-	return toy;
-}
-
-/* A bare machine with the PCI bus and the interrupt controllers. */
-static struct vm *machine(void)
-{
-	struct vm *vm = fakevm_bare(RAM, 1);
-	struct err e = { "" };
-
-	CHECK_OK(pic_new(vm, &vm->pic, &e));
-	CHECK_OK(ioapic_new(vm, &vm->ioapic, &e));
-	CHECK_OK(pci_bus_new(vm, &vm->pci, &e));
-	CHECK_OK(acpi_pm_new(vm, &vm->acpi, &e));
-	return vm;
+	return pcitoy_new(vm, vectors, true, &toy_bar, &toy_msix_bar);
 }
 
 static void outl(struct vm *vm, unsigned port, unsigned size, uint32_t value)
@@ -143,7 +78,7 @@ static void cfg_set(struct vm *vm, unsigned devfn, unsigned reg, unsigned size,
 
 static void test_mechanism(void)
 {
-	struct vm *vm = machine();
+	struct vm *vm = fakevm_irq(RAM);
 
 	/* What Linux looks for first. */
 	outl(vm, 0xcf8, 4, 0x80000000);
@@ -188,8 +123,8 @@ static bool answers(struct vm *vm, enum bus_space space, uint64_t addr)
 
 static void test_bars(void)
 {
-	struct vm *vm = machine();
-	struct toy *toy = toy_new(vm, 3);
+	struct vm *vm = fakevm_irq(RAM);
+	struct pcitoy *toy = toy_new(vm, 3);
 
 	CHECK_EQ(toy->fn.devfn, TOY);
 	/* Sizing. */
@@ -244,7 +179,7 @@ static void test_bars(void)
 	cfg_set(vm, TOY, 0x14, 4, 0xe0000000);
 	CHECK(answers(vm, BUS_MMIO, 0xe0000000));
 	/* A reset takes it all back. */
-	toy_reset(&toy->dev);
+	pcitoy_reset(&toy->dev);
 	CHECK(!answers(vm, BUS_MMIO, 0xe0000000));
 	CHECK_EQ(cfg(vm, TOY, 0x14, 4), 0);
 	CHECK_EQ(cfg(vm, TOY, PCI_COMMAND, 2), 0);
@@ -253,10 +188,10 @@ static void test_bars(void)
 
 static void test_capabilities(void)
 {
-	struct vm *vm = machine();
+	struct vm *vm = fakevm_irq(RAM);
 	struct pci_function *fn = calloc(1, sizeof(*fn));
 	static const uint8_t big[64] = { 9 };
-	struct toy *toy = toy_new(vm, 2);
+	struct pcitoy *toy = toy_new(vm, 2);
 
 	CHECK_EQ(cfg(vm, TOY, PCI_STATUS, 2), PCI_STATUS_CAP_LIST);
 	CHECK_EQ(cfg(vm, TOY, PCI_CAP_POINTER, 1), 0x40);
@@ -297,8 +232,8 @@ static unsigned requests(struct vm *vm)
 
 static void test_intx(void)
 {
-	struct vm *vm = machine();
-	struct toy *a = toy_new(vm, 1), *toys[4];
+	struct vm *vm = fakevm_irq(RAM);
+	struct pcitoy *a = toy_new(vm, 1), *toys[4];
 
 	init_pics(vm);
 	for (unsigned i = 0; i < 4; i++)
@@ -347,7 +282,7 @@ static void test_intx(void)
 	cfg_set(vm, PIIX3_DEVFN, 0x61, 1, 5);
 	CHECK_EQ(requests(vm), 1 << 5);
 	/* A reset of the device lets go. */
-	toy_reset(&a->dev);
+	pcitoy_reset(&a->dev);
 	CHECK_EQ(requests(vm), 0);
 	vm_free(vm);
 }
@@ -355,9 +290,9 @@ static void test_intx(void)
 /* The SCI shares its line with PIRQs that a guest routes there. */
 static void test_shared_sci(void)
 {
-	struct vm *vm = machine();
+	struct vm *vm = fakevm_irq(RAM);
 	struct irq_line sci = piix3_irq(vm, 9);
-	struct toy *a = toy_new(vm, 1);
+	struct pcitoy *a = toy_new(vm, 1);
 
 	init_pics(vm);
 	cfg_set(vm, PIIX3_DEVFN, 0x61, 1, 9);
@@ -392,9 +327,9 @@ static uint64_t pending(struct vm *vm, unsigned i)
 
 static void test_msix(void)
 {
-	struct vm *vm = machine();
+	struct vm *vm = fakevm_irq(RAM);
 	struct fakevm *fake = fakevm_of(vm);
-	struct toy *toy = toy_new(vm, 70);
+	struct pcitoy *toy = toy_new(vm, 70);
 
 	cfg_set(vm, TOY, 0x20, 4, MSIX_BAR);
 	cfg_set(vm, TOY, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
@@ -452,7 +387,7 @@ static void test_msix(void)
 	bus_write(vm, BUS_MMIO, MSIX_BAR + 4095, 1, 0xff);
 	bus_write(vm, BUS_MMIO, MSIX_BAR + 13, 8, UINT64_MAX);
 	CHECK_EQ(bus_read(vm, BUS_MMIO, MSIX_BAR + 12, 4), 0);
-	toy_reset(&toy->dev);
+	pcitoy_reset(&toy->dev);
 	CHECK(!msix_enabled(&toy->msix));
 	vm_free(vm);
 }
@@ -460,7 +395,7 @@ static void test_msix(void)
 /* Pullers notify while the guest masks, unmasks and moves INTx. */
 static void *notifier(void *arg)
 {
-	struct toy *toy = arg;
+	struct pcitoy *toy = arg;
 
 	for (unsigned i = 0; i < 3000; i++) {
 		msix_notify(&toy->msix, i % 5);
@@ -471,8 +406,8 @@ static void *notifier(void *arg)
 
 static void test_threads(void)
 {
-	struct vm *vm = machine();
-	struct toy *toy = toy_new(vm, 4);
+	struct vm *vm = fakevm_irq(RAM);
+	struct pcitoy *toy = toy_new(vm, 4);
 	pthread_t threads[2];
 
 	cfg_set(vm, TOY, 0x20, 4, MSIX_BAR);
@@ -501,7 +436,7 @@ static void test_threads(void)
 
 static void test_pam_and_reset(void)
 {
-	struct vm *vm = machine();
+	struct vm *vm = fakevm_irq(RAM);
 
 	/* All RAM without a ROM; reading off leaves no RAM to see. */
 	bus_write(vm, BUS_MMIO, 0xc8000, 4, 0x11223344);
@@ -532,8 +467,8 @@ static void test_pam_and_reset(void)
 
 static void test_assign(void)
 {
-	struct vm *vm = machine();
-	struct toy *a = toy_new(vm, 3), *b = toy_new(vm, 3);
+	struct vm *vm = fakevm_irq(RAM);
+	struct pcitoy *a = toy_new(vm, 3), *b = toy_new(vm, 3);
 
 	vm_lock(vm);
 	pci_assign_resources(vm);
@@ -564,7 +499,7 @@ static void test_assign(void)
 /* 30 slots are for devices. */
 static void test_full(void)
 {
-	struct vm *vm = machine();
+	struct vm *vm = fakevm_irq(RAM);
 	struct pci_function fn = { .dev = NULL };
 	struct err e = { "" };
 

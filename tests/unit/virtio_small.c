@@ -128,29 +128,57 @@ static uint8_t pattern(uint32_t i)
 	return (uint8_t)(i * 2654435761u >> 24);
 }
 
-static void console(void)
+/* Put `len` bytes of the pattern where requests have their data. */
+static void put_pattern(uint32_t len)
 {
-	struct vm_config config;
-	struct vm_chardev ends;
-	int in[2], out[2], head;
-	const uint32_t many = 300000;
-	struct err e;
-	pthread_t thread;
-	uint8_t *buf = malloc(many);
-	uint32_t len, i;
+	for (uint32_t i = 0; i < len; i++)
+		host(VRING_DATA)[i] = pattern(i);
+}
 
-	CHECK(buf && !pipe(in) && !pipe(out));
-	ends = (struct vm_chardev){ in[0], out[1] };
+/* That is what comes out at `fd`; `buf` has room for it. */
+static void expect_pattern(int fd, uint8_t *buf, uint32_t len)
+{
+	read_all(fd, buf, len);
+	for (uint32_t i = 0; i < len; i++)
+		CHECK_EQ(buf[i], pattern(i));
+}
+
+/* A machine that runs, with a console on these two. */
+static void start_console(int in, int out, pthread_t *thread)
+{
+	struct vm_chardev ends = { in, out };
+	struct vm_config config;
+	struct err e;
+
 	fakevm_config(&config, MEMORY, 1);
 	config.virtual_clock = false;
 	CHECK_OK(vm_new_bare(&config, NULL, 0, &vm, &e));
 	CHECK_OK(vm_add_console(vm, VM_BUS_MMIO, &ends, &e));
 	open_dev();
-	CHECK_EQ(thread_start(&thread, "run", run_vm, vm), 0);
+	CHECK_EQ(thread_start(thread, "run", run_vm, vm), 0);
 	while (!fakevm_of(vm)->n_resets)
 		usleep(1000);
 	usleep(10000);
 	vdev_start(&drv, 0, 2, 8);
+}
+
+static void stop_console(pthread_t thread)
+{
+	vm_stop(vm);
+	pthread_join(thread, NULL);
+	vm_free(vm);
+}
+
+static void console(void)
+{
+	int in[2], out[2], head;
+	const uint32_t many = 300000;
+	pthread_t thread;
+	uint8_t *buf = malloc(many);
+	uint32_t len, i;
+
+	CHECK(buf && !pipe(in) && !pipe(out));
+	start_console(in[0], out[1], &thread);
 
 	memcpy(host(VRING_DATA), "hello\n", 6);
 	head = send_buf(1, VRING_DATA, 6, false);
@@ -159,14 +187,11 @@ static void console(void)
 	CHECK_EQ(vring_wait(&drv, 1, &len), head);
 
 	/* More than the pipe and the buffer take: all of it, in order. */
-	for (i = 0; i < many; i++)
-		host(VRING_DATA)[i] = pattern(i);
+	put_pattern(many);
 	head = send_buf(1, VRING_DATA, many, false);
 	usleep(20000);
 	CHECK_EQ(vring_poll(&drv, 1, &len), -1);
-	read_all(out[0], buf, many);
-	for (i = 0; i < many; i++)
-		CHECK_EQ(buf[i], pattern(i));
+	expect_pattern(out[0], buf, many);
 	CHECK_EQ(vring_wait(&drv, 1, &len), head);
 
 	/* Input: before there is a request, and after. */
@@ -207,9 +232,7 @@ static void console(void)
 	close(out[0]);
 	head = send_buf(1, VRING_DATA, many, false);
 	vring_wait(&drv, 1, &len);
-	vm_stop(vm);
-	pthread_join(thread, NULL);
-	vm_free(vm);
+	stop_console(thread);
 	close(in[0]);
 	close(out[1]);
 	free(buf);
@@ -218,41 +241,23 @@ static void console(void)
 /* One socket for both directions, and more output than it takes at once. */
 static void console_socket(void)
 {
-	struct vm_config config;
-	struct vm_chardev ends;
 	const uint32_t many = 2000000;
 	uint8_t *buf = malloc(many);
 	pthread_t thread;
-	struct err e;
 	int s[2], head;
-	uint32_t len, i;
+	uint32_t len;
 
 	CHECK(buf && !socketpair(AF_UNIX, SOCK_STREAM, 0, s));
-	ends = (struct vm_chardev){ s[0], s[0] };
-	fakevm_config(&config, MEMORY, 1);
-	config.virtual_clock = false;
-	CHECK_OK(vm_new_bare(&config, NULL, 0, &vm, &e));
-	CHECK_OK(vm_add_console(vm, VM_BUS_MMIO, &ends, &e));
-	open_dev();
-	CHECK_EQ(thread_start(&thread, "run", run_vm, vm), 0);
-	while (!fakevm_of(vm)->n_resets)
-		usleep(1000);
-	usleep(10000);
-	vdev_start(&drv, 0, 2, 8);
-	for (i = 0; i < many; i++)
-		host(VRING_DATA)[i] = pattern(i);
+	start_console(s[0], s[0], &thread);
+	put_pattern(many);
 	send_buf(0, VRING_DATA + (4 << 20), 100, true);
 	head = send_buf(1, VRING_DATA, many, false);
 	CHECK_EQ(write(s[1], "in", 2), 2);
 	CHECK(vring_wait(&drv, 0, &len) >= 0);
 	CHECK_EQ(len, 2);
-	read_all(s[1], buf, many);
-	for (i = 0; i < many; i++)
-		CHECK_EQ(buf[i], pattern(i));
+	expect_pattern(s[1], buf, many);
 	CHECK_EQ(vring_wait(&drv, 1, &len), head);
-	vm_stop(vm);
-	pthread_join(thread, NULL);
-	vm_free(vm);
+	stop_console(thread);
 	close(s[0]);
 	close(s[1]);
 	free(buf);
