@@ -170,6 +170,12 @@ static void test_multiboot(void)
 	mbi = (uint32_t)s->gpr[CPU_RBX];
 	CHECK_EQ(peek32(vm, mbi) & 0x24d, 0x24d);
 	CHECK_EQ(peek32(vm, mbi + 4), 640);
+	/* What lies low stays out of the way of Xen, which starts from the top of
+	 * the memory that the BIOS data area tells of.
+	 */
+	CHECK(mbi >= 0x9000 && mbi < 0x80000);
+	CHECK(s->gdtr.base >= 0x9000 && s->gdtr.base < 0x80000);
+	CHECK_EQ(peek32(vm, 0x413) & 0xffff, 640);
 	CHECK_EQ(peek32(vm, mbi + 8), (RAM - MIB) / 1024);
 	CHECK_STR(peek_text(vm, peek32(vm, mbi + 16)), "kernel a b");
 	CHECK_EQ(peek32(vm, mbi + 20), 2);

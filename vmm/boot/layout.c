@@ -12,7 +12,13 @@ void layout_init(struct layout *l, struct vm *vm,
 {
 	l->vm = vm;
 	l->machine = machine;
+	l->low_end = LAYOUT_HIGHEST;
 	l->n = 0;
+}
+
+void layout_low_first(struct layout *l)
+{
+	l->low_end = LAYOUT_LOWEST;
 }
 
 uint64_t layout_ram_end(const struct layout *l, uint64_t gpa)
@@ -148,8 +154,10 @@ int layout_put_low(struct layout *l, const void *data, uint64_t len,
 		   uint64_t align, const char *what, uint64_t *gpa,
 		   struct err *e)
 {
-	int rc = layout_place(l, len, align, LAYOUT_LOW_START, LAYOUT_LOW_END,
-			      LAYOUT_HIGHEST, what, gpa, e);
+	uint64_t start = l->low_end == LAYOUT_LOWEST ? LAYOUT_LOW_FIRST :
+						       LAYOUT_LOW_START;
+	int rc = layout_place(l, len, align, start, LAYOUT_LOW_END,
+			      l->low_end, what, gpa, e);
 
 	if (!rc && mem_write(l->vm, *gpa, data, len))
 		rc = fail(e, EFAULT, "the %s at 0x%" PRIx64 " is not in RAM",

@@ -239,6 +239,8 @@ int multiboot_load(struct load *l, uint32_t offset, struct err *e)
 	uint64_t end = 0;
 	int rc;
 
+	/* Xen copies its start-up code to the top of conventional memory. */
+	layout_low_first(&l->layout);
 	rc = load_image(l, offset, &start.entry, &end, e);
 	if (rc)
 		return rc;

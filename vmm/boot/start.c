@@ -24,6 +24,11 @@
 #define N_PTES		512u
 #define N_GIB		4u
 
+/* In the BIOS data area: how many KiB of memory begin at 0.  Kernels that fetch it
+ * themselves take none for little (Xen, Linux).
+ */
+#define BDA_MEMORY	0x413u
+
 /* A page of pointers, four of page directories, and the root last. */
 #define TABLE_PAGES	(N_GIB + 2)
 
@@ -71,6 +76,17 @@ static int put_gdt(struct load *l, const struct start *s, uint64_t *gdt,
 			      "descriptor table", gdt, e);
 }
 
+static int put_bda(struct load *l, struct err *e)
+{
+	uint8_t kib[2];
+	int rc;
+
+	put_le16(kib, (uint16_t)(min_u64(layout_ram_end(&l->layout, 0),
+					 640 << 10) >> 10));
+	rc = mem_write(l->layout.vm, BDA_MEMORY, kib, sizeof(kib));
+	return rc ? fail_rc(e, rc, "cannot write the BIOS data area") : 0;
+}
+
 int start_cpu(struct load *l, const struct start *s, struct err *e)
 {
 	struct vm *vm = l->layout.vm;
@@ -79,7 +95,9 @@ int start_cpu(struct load *l, const struct start *s, struct err *e)
 	uint64_t gdt, cr3 = 0;
 	int rc;
 
-	rc = put_gdt(l, s, &gdt, e);
+	rc = put_bda(l, e);
+	if (!rc)
+		rc = put_gdt(l, s, &gdt, e);
 	if (!rc && s->is_64)
 		rc = put_page_tables(l, &cr3, e);
 	if (rc)
