@@ -149,6 +149,8 @@ static enum stop run_slice(struct machine *m, struct soft_cpu *sc)
 		if (stop == STOP_SHUTDOWN)
 			return stop;
 		run_timers(vm);
+		if (atomic_fetch_and(&cpu->events, ~EVENT_YIELD) & EVENT_YIELD)
+			m->slice_left = 0;
 		if (stop == STOP_DEBUG)
 			return stop;
 	}

@@ -5,6 +5,8 @@
  */
 #include "sys.h"
 
+#include "vmm/vm.h"
+
 #define FLAGS_USER	0x4dd5u	/* CF PF AF ZF SF TF DF OF NT */
 
 void eflags_replace(struct cpu *cpu, uint64_t v, uint64_t mask)
@@ -127,6 +129,20 @@ static enum done op_hlt(struct cpu *cpu, const struct uop *u)
 	return DONE_LEAVE;
 }
 
+/* It waits for another CPU, whose turn it is then: two loops that take and give a
+ * lock in step with the slices would have it forever.
+ */
+static enum done op_pause(struct cpu *cpu, const struct uop *u)
+{
+	const struct vm *vm = cpu->soft->vm;
+
+	(void)u;
+	if (!vm || vm->config.topology.cpus == 1)
+		return DONE;
+	cpu_kick(cpu, EVENT_YIELD);
+	return DONE_LEAVE;
+}
+
 static enum done op_int3(struct cpu *cpu, const struct uop *u)
 {
 	if (debug_takes(cpu, EXC_BP))
@@ -176,6 +192,7 @@ op_fn *flagop_pick(const struct insn *insn)
 	case OP_CLI: return op_cli;
 	case OP_STI: return op_sti;
 	case OP_HLT: return op_hlt;
+	case OP_PAUSE: return op_pause;
 	case OP_INT3: return op_int3;
 	case OP_INTO: return op_into;
 	case OP_INT: return op_int;

@@ -362,8 +362,7 @@ op_fn *alu_pick(const struct insn *in)
 	case OP_XCHG:
 		/* 90 is no exchange: EAX keeps its upper half. */
 		return in->opcode == 0x90 && !(in->rex & 1) ? op_nop : op_xchg;
-	case OP_NOP: case OP_PAUSE: case OP_LFENCE: case OP_MFENCE:
-	case OP_SFENCE:
+	case OP_NOP: case OP_LFENCE: case OP_MFENCE: case OP_SFENCE:
 		return op_nop;
 	case OP_CMOVCC: return op_cmov;
 	case OP_SETCC: return op_setcc;

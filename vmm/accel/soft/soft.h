@@ -179,6 +179,7 @@ enum { EXC_DE, EXC_DB, EXC_NMI, EXC_BP, EXC_OF, EXC_BR, EXC_UD, EXC_NM, EXC_DF,
 #define EVENT_IRQ	0x02u	/* an interrupt waits: when IF and shadows allow */
 #define EVENT_NMI	0x04u	/* so does INIT, SMI or NMI */
 #define EVENT_CLOCK	0x10u	/* return, and look at the timers */
+#define EVENT_YIELD	0x20u	/* return, and let another CPU execute */
 #define EVENT_WROTE	0x08u	/* a device wrote to code, or memory was remapped */
 
 struct cpu {
