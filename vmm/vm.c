@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vm.c - make a machine and take it apart. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "vmm/boot/rom.h"
 #include "vmm/vm.h"
 
 #define MAX_VCPUS 255u	/* xAPIC ids are bytes, and 255 means all */
@@ -91,42 +89,6 @@ int vm_new_bare(const struct vm_config *config, const void *rom, size_t rom_len,
 	return 0;
 }
 
-/* Read the whole ROM image; the caller frees it. */
-static int read_firmware(const char *path, void **out, size_t *len,
-			 struct err *e)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
-	uint8_t *data = NULL;
-	size_t done = 0;
-	struct stat st;
-
-	if (fd < 0)
-		return fail_rc(e, -errno, "%s", path);
-	if (fstat(fd, &st))
-		rc = fail_rc(e, -errno, "%s", path);
-	else if (!S_ISREG(st.st_mode) || st.st_size > MEM_ROM_MAX)
-		rc = fail(e, EINVAL, "%s: not a firmware image: must be a file "
-			  "of at most 16 MiB", path);
-	else if (!(data = malloc((size_t)st.st_size + 1)))
-		rc = fail_rc(e, -ENOMEM, "%s", path);
-	while (!rc && done < (size_t)st.st_size) {
-		ssize_t n = read(fd, data + done, (size_t)st.st_size - done);
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			rc = fail_rc(e, n ? -errno : -EIO, "%s", path);
-	}
-	close(fd);
-	if (rc) {
-		free(data);
-		return rc;
-	}
-	*out = data;
-	*len = done;
-	return 0;
-}
-
 int vm_new(const struct vm_config *config, struct vm **out, struct err *e)
 {
 	void *rom = NULL;
@@ -135,7 +97,8 @@ int vm_new(const struct vm_config *config, struct vm **out, struct err *e)
 	int rc = 0;
 
 	if (config->boot.firmware)
-		rc = read_firmware(config->boot.firmware, &rom, &rom_len, e);
+		rc = rom_read(config->boot.firmware, MEM_ROM_MAX, &rom,
+			      &rom_len, e);
 	if (rc)
 		return rc;
 	rc = vm_new_bare(config, rom, rom_len, &vm, e);

@@ -2,12 +2,16 @@
 /* firmware.c - the fw_cfg items that SeaBIOS and OVMF look for (SeaBIOS's
  * docs/Runtime_config.md, QEMU's docs/specs/fw_cfg.rst).
  */
+#include <errno.h>
+#include <stdio.h>
+
 #include "imgfmt/base/bytes.h"
 #include "vmm/boot/firmware.h"
 #include "vmm/chip/acpi.h"
 #include "vmm/chip/fwcfg.h"
 #include "vmm/chip/smbios.h"
 #include "vmm/pc.h"
+#include "vmm/virtio/blk.h"
 #include "vmm/vm.h"
 
 /* How long firmware waits, in ms, before it tries again when nothing boots: a
@@ -15,6 +19,7 @@
  */
 #define BOOT_FAIL_WAIT	1000u
 #define SERIAL_CONSOLE	0x3f8u
+#define BOOT_ORDER_MAX	4096u
 
 static int add_e820(struct vm *vm)
 {
@@ -38,6 +43,24 @@ static int add_number(struct vm *vm, const char *name, unsigned size,
 
 	put_le64(bytes, value);
 	return fwcfg_add_file(vm->fwcfg, name, bytes, size, false);
+}
+
+/* The disks in their order, a path a line, and nothing else; the 0 behind the
+ * last counts.
+ */
+static int add_boot_order(struct vm *vm)
+{
+	char list[BOOT_ORDER_MAX], path[64];
+	size_t len = 0;
+
+	for (unsigned i = 0; blk_boot_path(vm, i, path, sizeof(path)); i++) {
+		if (len + strlen(path) + sizeof("\nHALT") > sizeof(list))
+			return -ENOSPC;
+		len += (size_t)sprintf(list + len, "%s\n", path);
+	}
+	strcpy(list + len, "HALT");
+	return fwcfg_add_file(vm->fwcfg, "bootorder", list, strlen(list) + 1,
+			      false);
 }
 
 static int add_keys(struct vm *vm)
@@ -66,6 +89,8 @@ int firmware_tell(struct vm *vm, struct err *e)
 
 	if (!rc)
 		rc = add_e820(vm);
+	if (!rc)
+		rc = add_boot_order(vm);
 	if (!rc)
 		rc = add_number(vm, "etc/boot-fail-wait", 4, BOOT_FAIL_WAIT);
 	if (!rc)

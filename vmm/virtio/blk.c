@@ -244,6 +244,15 @@ static struct blk *find(struct vm *vm, unsigned i)
 	return NULL;
 }
 
+bool blk_boot_path(struct vm *vm, unsigned i, char *out, size_t size)
+{
+	struct blk *b = find(vm, i);
+
+	if (b)
+		b->v.transport->boot_path(&b->v, out, size);
+	return b;
+}
+
 static unsigned in_flight(struct virtio *v)
 {
 	unsigned i, n = 0;

@@ -54,6 +54,9 @@ struct blk {
 	uint64_t last_error_sector;
 };
 
+/* Where firmware finds the i-th disk; false: there is none. */
+bool blk_boot_path(struct vm *vm, unsigned i, char *out, size_t size);
+
 /* blk_virtual.c */
 int blk_virtual_init(struct blk *b, struct vm *vm, unsigned queues);
 void blk_virtual_fini(struct blk *b);

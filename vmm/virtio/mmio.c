@@ -5,6 +5,8 @@
  * PC_MMIO_GSI + n; the guest learns of it from the DSDT or the command line.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "vmm/pc.h"
@@ -206,11 +208,19 @@ static void mmio_fini(struct virtio *v)
 	free(v->transport_state);
 }
 
+static void mmio_boot_path(struct virtio *v, char *out, size_t size)
+{
+	const struct mmio *m = v->transport_state;
+
+	snprintf(out, size, "/virtio-mmio@%016" PRIx64 "/*", m->region.base);
+}
+
 static const struct virtio_transport mmio_transport = {
 	.state = &state_none,
 	.line = mmio_line,
 	.reset = mmio_reset,
 	.fini = mmio_fini,
+	.boot_path = mmio_boot_path,
 };
 
 int virtio_mmio_attach(struct virtio *v, struct err *e)

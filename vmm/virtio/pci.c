@@ -9,6 +9,7 @@
  * space for firmware that cannot map it.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "imgfmt/base/bytes.h"
@@ -348,6 +349,11 @@ static void pci_fini(struct virtio *v)
 	free(state(v));
 }
 
+static void pci_boot_path(struct virtio *v, char *out, size_t size)
+{
+	snprintf(out, size, "/pci@i0cf8/*@%x", state(v)->fn.devfn >> 3);
+}
+
 static int pci_loaded(void *obj, struct err *e)
 {
 	struct virtio_pci *p = obj;
@@ -372,6 +378,7 @@ static const struct virtio_transport pci_transport = {
 	.line = pci_line,
 	.reset = pci_reset,
 	.fini = pci_fini,
+	.boot_path = pci_boot_path,
 };
 
 /* Making. */

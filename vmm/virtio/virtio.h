@@ -108,6 +108,8 @@ struct virtio_transport {
 	/* Power-on, after the device's own reset.  The machine lock is held. */
 	void (*reset)(struct virtio *v);
 	void (*fini)(struct virtio *v);
+	/* Where firmware finds the device, as its bootorder spells it. */
+	void (*boot_path)(struct virtio *v, char *out, size_t size);
 	const struct state_table *state;	/* of transport_state */
 };
 
