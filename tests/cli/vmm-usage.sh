@@ -28,7 +28,10 @@ refuses() {
 }
 run=(run --kernel none --accel kvm)
 refuses 2 'Command not found: jump' jump
-refuses 2 '--kernel FILE is missing' run
+refuses 2 'nothing to boot' run
+refuses 2 'exclude each other' run --kernel none --firmware none
+refuses 2 'need --kernel' run --disk none --initrd none
+refuses 2 'need --kernel' run --disk none --append quiet
 refuses 2 '--disk FILE' run disk.img
 refuses 2 'unrecognized option' run --kernl x
 refuses 2 "must be auto, kvm or soft" run --accel hvf
@@ -47,6 +50,9 @@ refuses 2 'at most 20' run --disk x,serial=123456789012345678901
 refuses 2 'virtio-pci' run --disk x,bus=ide
 refuses 2 'exclude each other' run --disk x,readonly,overlay
 refuses 2 'human or json' run --output xml
+refuses 12 "firmware 'none': .*No such file" run --firmware none --accel soft
+refuses 12 "cannot write '.*nodir/log'" \
+	run --firmware none --firmware-log nodir/log
 refuses 12 "no accelerator 'soft'\|cannot open" "${run[@]/kvm/soft}"
 for status in 12; do
 	"$VMM" accel --output json | grep -q '"quality": "absent"' && break

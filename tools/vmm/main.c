@@ -22,7 +22,8 @@ static int print_help(const struct cli *cli)
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		printf("  %s\n", commands[i]->synopsis);
 	printf("\n'vmm COMMAND --help' explains a command, with examples.\n\n"
-	       "Example:\n"
+	       "Examples:\n"
+	       "  vmm run --disk disk.qcow2,overlay\n"
 	       "  vmm run --kernel vmlinuz --initrd initrd.img "
 	       "--append console=ttyS0 \\\n"
 	       "      --disk disk.qcow2,overlay\n");

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* run.c - vmm run: make a machine and run it until its guest ends. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/vmm/run.h"
 #include "tools/vmm/vmm.h"
+#include "vmm/boot/rom.h"
 
 #define DEFAULT_MEMORY (512ull << 20)
 
@@ -76,6 +80,38 @@ static int close_trace(struct cli *cli, struct run *run, int status)
 		return status;
 	cli_error(cli, "could not write all of '%s'", run->trace_path);
 	return VMM_ERROR;
+}
+
+/* Without a kernel firmware boots the disks. */
+static int open_firmware(struct cli *cli, struct run *run)
+{
+	struct vm_boot *boot = &run->config.boot;
+	struct err e = { "" };
+
+	if (!boot->kernel && !boot->firmware) {
+		if (rom_find(ROM_SEABIOS, &run->firmware, &e)) {
+			cli_error(cli, "%s, or name a file with --firmware",
+				  e.text);
+			return VMM_ERROR;
+		}
+		boot->firmware = run->firmware;
+	}
+	if (!run->firmware_log)
+		return CLI_DONE;
+	run->config.debug_fd = open(run->firmware_log, O_WRONLY | O_CREAT |
+				    O_TRUNC | O_CLOEXEC, 0666);
+	if (run->config.debug_fd >= 0)
+		return CLI_DONE;
+	cli_error(cli, "cannot write '%s': %s", run->firmware_log,
+		  strerror(errno));
+	return VMM_ERROR;
+}
+
+static void close_firmware(struct run *run)
+{
+	if (run->config.debug_fd >= 0)
+		close(run->config.debug_fd);
+	free(run->firmware);
 }
 
 static int open_port(struct cli *cli, struct run *run, const char *text,
@@ -277,6 +313,8 @@ static int run_run(struct cli *cli, int argc, char **argv)
 		status = open_ports(cli, &run);
 	if (status == CLI_DONE)
 		status = open_trace(cli, &run);
+	if (status == CLI_DONE)
+		status = open_firmware(cli, &run);
 	if (status == CLI_DONE) {
 		cli_resolver_init(cli);
 		status = choose_accel(cli, &run);
@@ -292,6 +330,7 @@ static int run_run(struct cli *cli, int argc, char **argv)
 		img_close(run.images[i], NULL);
 		disk_fini(&run.disks[i]);
 	}
+	close_firmware(&run);
 	sweeper_finish(&run.sweeper);
 	return caught ? die_of(caught) : status;
 }
@@ -299,10 +338,13 @@ static int run_run(struct cli *cli, int argc, char **argv)
 const struct cli_command cmd_run = {
 	.name = "run",
 	.run = run_run,
-	.synopsis = "run --kernel FILE [--initrd FILE] [--append TEXT] "
-		    "[--disk FILE[,OPTION...]] [OPTIONS]",
+	.synopsis = "run [--firmware FILE | --kernel FILE [--initrd FILE] "
+		    "[--append TEXT]] [--disk FILE[,OPTION...]] [OPTIONS]",
 	.help =
-"Run a virtual machine until its guest ends.\n\n"
+"Run a virtual machine until its guest ends.  Without a kernel, firmware boots\n"
+"the first disk as a PC does.\n\n"
+"  --firmware FILE        a BIOS image (default: SeaBIOS where its package put it)\n"
+"  --firmware-log FILE    write what the firmware says at its debug port\n"
 "  --kernel FILE          Linux (bzImage), an ELF file with a PVH entry, or a\n"
 "                         multiboot kernel; may be compressed with gzip\n"
 "  --initrd FILE          Linux's initramfs, or a module \"FILE ARGUMENTS\" of\n"
@@ -347,7 +389,8 @@ const struct cli_command cmd_run = {
 "Exit status: 0 powered off, 2 wrong usage, 4 rebooted (--no-reboot), 6 halted\n"
 "for good, 8 triple fault (--no-reboot), 10 timed out, 12 the VMM failed, 14\n"
 "ended by Ctrl-A X or 'vmm control PATH quit'; odd: the guest's, through isa-debug-exit.\n\n"
-"Example:\n"
+"Examples:\n"
+"  vmm run --disk disk.qcow2,overlay\n"
 "  vmm run --kernel vmlinuz --initrd initrd.img --append console=ttyS0 \\\n"
 "      --disk disk.qcow2,overlay\n",
 };

@@ -28,6 +28,8 @@ struct run {
 	const char *control_path;	/* NULL: none */
 	struct control *control;
 	const char *trace_path;		/* NULL: none */
+	char *firmware;			/* found; owned */
+	const char *firmware_log;	/* NULL: none */
 	const char *gdb_host;		/* NULL: none */
 	struct gdb *gdb;
 	struct sweeper sweeper;

@@ -14,6 +14,7 @@ enum {
 	OPT_CPUS, OPT_DISK, OPT_ACCEL, OPT_CPU, OPT_SERIAL, OPT_RNG,
 	OPT_BALLOON, OPT_CONSOLE, OPT_TIMEOUT, OPT_NO_REBOOT, OPT_TEST_DEVICES,
 	OPT_CONTROL, OPT_NO_SANDBOX, OPT_GDB, OPT_CLOCK, OPT_TRACE,
+	OPT_FIRMWARE, OPT_FIRMWARE_LOG,
 };
 
 #define MAX_TIMEOUT 1e9	/* seconds: three decades, and it fits in ns */
@@ -185,6 +186,12 @@ static int take_option(struct cli *cli, struct run *run, int c, char **argv)
 	case OPT_KERNEL:
 		config->boot.kernel = optarg;
 		return CLI_DONE;
+	case OPT_FIRMWARE:
+		config->boot.firmware = optarg;
+		return CLI_DONE;
+	case OPT_FIRMWARE_LOG:
+		run->firmware_log = optarg;
+		return CLI_DONE;
 	case OPT_INITRD:
 		return add_initrd(cli, run, optarg);
 	case OPT_APPEND:
@@ -248,6 +255,8 @@ int run_parse(struct cli *cli, struct run *run, int argc, char **argv)
 		  CLI_ALLOW_EXTERNAL },
 		{ "probe-backing", no_argument, NULL, CLI_PROBE_BACKING },
 		{ "kernel", required_argument, NULL, OPT_KERNEL },
+		{ "firmware", required_argument, NULL, OPT_FIRMWARE },
+		{ "firmware-log", required_argument, NULL, OPT_FIRMWARE_LOG },
 		{ "initrd", required_argument, NULL, OPT_INITRD },
 		{ "append", required_argument, NULL, OPT_APPEND },
 		{ "memory", required_argument, NULL, OPT_MEMORY },
@@ -279,9 +288,17 @@ int run_parse(struct cli *cli, struct run *run, int argc, char **argv)
 	if (optind < argc)
 		return cli_usage(cli, "unexpected argument '%s'; a disk is "
 				 "given with --disk FILE", argv[optind]);
-	if (!run->config.boot.kernel)
-		return cli_usage(cli, "--kernel FILE is missing: a disk cannot "
-				 "be booted by itself yet");
+	if (!run->config.boot.kernel && !run->config.boot.firmware &&
+	    !run->n_disks)
+		return cli_usage(cli, "nothing to boot: --disk FILE or --kernel "
+				 "FILE is missing");
+	if (run->config.boot.kernel && run->config.boot.firmware)
+		return cli_usage(cli, "--kernel and --firmware exclude each "
+				 "other: a kernel is started without firmware");
+	if (!run->config.boot.kernel &&
+	    (run->n_initrds || run->config.boot.append))
+		return cli_usage(cli, "--initrd and --append need --kernel: "
+				 "what is on a disk has its own");
 	if (run->n_initrds > 1)
 		run->config.boot.modules = run->modules;
 	/* The first serial port is the terminal, unless that is in use. */
