@@ -226,8 +226,8 @@ static bool handle_fault(struct cpu *cpu, enum stop *why)
 
 static int64_t floor_of(const struct cpu *cpu)
 {
-	/* A trace wants to see each block. */
-	if (cpu->soft->trace)
+	/* A trace wants to see each block; a shadow lasts one instruction. */
+	if (cpu->soft->trace || cpu->block_irq)
 		return INT64_MAX;
 	return cpu->budget > SLICE ? cpu->budget - SLICE : 0;
 }
