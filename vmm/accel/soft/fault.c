@@ -370,6 +370,8 @@ static bool deliver_chain(struct cpu *cpu, struct fault f, bool external)
 bool fault_deliver(struct cpu *cpu)
 {
 	cpu->u = NULL;
+	/* A single step ends HLT. */
+	cpu->halted = false;
 	return deliver_chain(cpu, cpu->fault, false);
 }
 
@@ -421,13 +423,21 @@ enum done int_vm86(struct cpu *cpu, const struct uop *u, uint8_t vector)
 	return soft_int(cpu, u, vector, true);
 }
 
-/* INT1 passes the gate whatever its DPL, as if it came from outside. */
+/* INT1 passes the gate whatever its DPL, as if it came from outside; breakpoints
+ * that MOV SS before it has met are told by the same exception.
+ */
 enum done int_icebp(struct cpu *cpu, const struct uop *u)
 {
+	struct fault db = { .dr6 = cpu->dr6_pending };
 	enum done done;
 
 	cpu->ext = 1;
 	done = soft_int(cpu, u, EXC_DB, false);
 	cpu->ext = 0;
+	if (done == DONE_JUMP) {
+		db.vector = EXC_DB;
+		tell(cpu, &db);
+		cpu->dr6_pending = 0;
+	}
 	return done;
 }
