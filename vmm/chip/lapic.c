@@ -519,8 +519,10 @@ bool lapic_write_base(struct lapic *l, uint64_t v)
 		return false;
 	pthread_mutex_lock(&l->set->lock);
 	l->base = v;
-	if (!(v & BASE_ENABLED))
+	if (!(v & BASE_ENABLED)) {
 		reset_registers(l);
+		l->id = l->apic_id << 24;
+	}
 	look_again(l);
 	pthread_mutex_unlock(&l->set->lock);
 	return true;
