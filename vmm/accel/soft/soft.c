@@ -122,9 +122,7 @@ static void take_writes(struct machine *m)
 	pthread_mutex_unlock(&m->wrote_lock);
 }
 
-/* CPUID: the model's features, and what this CPU has beside them.  SMEP, SMAP and
- * UMIP are left out: a guest that uses them only gets slower.
- */
+/* CPUID: the model's features, and what this CPU has beside them. */
 static int build_cpuid(struct vcpu *vcpu, struct soft_cpu *sc, struct err *e)
 {
 	struct cpuid_request want = {
@@ -142,7 +140,10 @@ static int build_cpuid(struct vcpu *vcpu, struct soft_cpu *sc, struct err *e)
 	if (want.model >= CPU_V2) {
 		basic[CPUID_ECX] |= 1u << 30 | 1u << 17; /* RDRAND, PCID */
 		seven = cpuid_leaf(&sc->cpuid, 7, 0, true);
-		seven[CPUID_EBX] |= 1u << 0 | 1u << 10 | 1u << 18;
+		/* FSGSBASE, SMEP, INVPCID, RDSEED, SMAP; UMIP */
+		seven[CPUID_EBX] |= 1u << 0 | 1u << 7 | 1u << 10 | 1u << 18 |
+			1u << 20;
+		seven[CPUID_ECX] |= 1u << 2;
 		ext = cpuid_leaf(&sc->cpuid, 0x80000001, 0, false);
 		ext[CPUID_EDX] |= 1u << 26;		/* 1 GiB pages */
 	}
