@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "vmm/pc.h"
 #include "vmm/vm.h"
 
 #define FOUR_GIB	(1ull << 32)
@@ -82,7 +83,7 @@ static int check_sizes(uint64_t ram, size_t rom_len, struct err *e)
 }
 
 int mem_init(struct mem *mem, uint64_t ram, const void *rom, size_t rom_len,
-	     struct err *e)
+	     uint64_t video, struct err *e)
 {
 	int rc = check_sizes(ram, rom_len, e);
 
@@ -91,7 +92,8 @@ int mem_init(struct mem *mem, uint64_t ram, const void *rom, size_t rom_len,
 	memset(mem, 0, sizeof(*mem));
 	mem->ram = ram;
 	mem->rom = rom ? rom_len : 0;
-	mem->size = mem->ram + mem->rom;
+	mem->video = video;
+	mem->size = mem->ram + mem->rom + mem->video;
 	mem->low = min_u64(ram, MEM_LOW_MAX);
 	mem->fd = memfd_create("guest-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (mem->fd < 0)
@@ -135,6 +137,18 @@ static void changed(struct vm *vm)
 {
 	atomic_fetch_add(&vm->mem.generation, 1);
 	vm->accel->mem_changed(vm);
+}
+
+bool mem_set_video(struct vm *vm, uint64_t gpa)
+{
+	struct mem *mem = &vm->mem;
+
+	if (gpa % MEM_PAGE || gpa < mem->low ||
+	    !in_range(gpa, mem->video, PC_PCI_MEM_END))
+		gpa = 0;
+	if (atomic_exchange(&mem->video_gpa, gpa) != gpa)
+		changed(vm);
+	return gpa;
 }
 
 void mem_reset(struct vm *vm)
@@ -204,6 +218,16 @@ static bool slot_target(const struct mem_slot *slot, unsigned want,
 	return true;
 }
 
+static void *video_ptr(const struct mem *mem, uint64_t gpa, uint64_t *len)
+{
+	uint64_t start = atomic_load(&mem->video_gpa);
+
+	if (!start || gpa < start || gpa - start >= mem->video)
+		return NULL;
+	*len = min_u64(*len, mem->video - (gpa - start));
+	return mem_video(mem) + (gpa - start);
+}
+
 void *mem_ptr_some(struct vm *vm, uint64_t gpa, uint64_t *len, unsigned access)
 {
 	const struct mem *mem = &vm->mem;
@@ -211,7 +235,9 @@ void *mem_ptr_some(struct vm *vm, uint64_t gpa, uint64_t *len, unsigned access)
 	const struct mem_slot *end = mem->slots + mem->n_slots;
 	uint64_t start, offset, have;
 
-	if (!slot || !slot_target(slot, access, &start))
+	if (!slot)
+		return video_ptr(mem, gpa, len);
+	if (!slot_target(slot, access, &start))
 		return NULL;
 	start += gpa - slot->gpa;
 	have = slot->len - (gpa - slot->gpa);

@@ -2,10 +2,11 @@
 /* mem.h - guest memory: what lies where, and the only way to it.
  *
  * One block of host memory (a memfd, reserved lazily) holds the guest's RAM
- * and, behind it, its ROM; a place in the block is an offset.  The map from
- * guest physical addresses to offsets is a sorted array that never changes,
- * but for the access that each slot allows: the chipset's PAM registers switch
- * those between 0xc0000 and 0xfffff.  No slot, or no access: the bus answers.
+ * and, behind it, its ROM and its video memory; a place in the block is an
+ * offset.  The map from guest physical addresses to offsets is a sorted array
+ * that never changes, but for the access that each slot allows: the chipset's
+ * PAM registers switch those between 0xc0000 and 0xfffff.  No slot, or no access:
+ * the bus answers.  Video memory alone moves, with a PCI BAR.
  *
  *	0		640 KiB of RAM
  *	0xa0000		nothing (VGA)
@@ -33,6 +34,7 @@ struct vm;
 #define MEM_MAX		(1ull << 40)	/* bytes; our CPUs have 46 address bits */
 #define MEM_ROM_MAX	(16u << 20)
 #define MEM_PAGE	4096u
+#define MEM_VIDEO	(16u << 20)	/* bytes of video memory, if there is a screen */
 
 /* What a slot allows; what it does not is the bus's. */
 #define MEM_READ	0x01u
@@ -52,23 +54,25 @@ struct mem_slot {
 
 struct mem {
 	uint8_t *base;			/* the block, size bytes */
-	uint64_t size;			/* RAM and ROM, bytes */
+	uint64_t size;			/* all of it, bytes */
 	uint64_t ram;			/* bytes of RAM, from offset 0 */
 	uint64_t rom;			/* bytes of ROM, from offset `ram` */
+	uint64_t video;			/* bytes of video memory, behind the ROM */
 	uint64_t low;			/* RAM below 4 GiB ends here */
 	int fd;				/* the memfd */
 	unsigned n_slots;
 	unsigned first_pam;		/* index of the slot at 0xc0000 */
 	struct mem_slot slots[MEM_MAX_SLOTS];	/* sorted by gpa */
-	_Atomic uint64_t generation;	/* grows with each change of an access */
+	_Atomic uint64_t video_gpa;	/* 0: nowhere */
+	_Atomic uint64_t generation;	/* grows with each change of the map */
 };
 
 /* `rom` may be NULL; else it is copied to the top of the first 4 GiB and its
  * last 128 KiB are what the PAM slots show at first.  Without a ROM those are
- * RAM.  Sizes are bytes; RAM is whole pages.
+ * RAM.  Sizes are bytes; RAM and video memory are whole pages.
  */
 int mem_init(struct mem *mem, uint64_t ram, const void *rom, size_t rom_len,
-	     struct err *e);
+	     uint64_t video, struct err *e);
 void mem_fini(struct mem *mem);
 
 /* The state after power-on of the PAM slots and of the ROM. */
@@ -78,6 +82,17 @@ void mem_reset(struct vm *vm);
  * without `read` it shows the ROM, without `write` writes are dropped.
  */
 void mem_set_pam(struct vm *vm, unsigned i, bool read, bool write);
+
+/* Let video memory be at `gpa`, or nowhere (0).  False: it is nowhere, for it can
+ * only be where PCI's memory is, in whole pages and not over RAM.
+ */
+bool mem_set_video(struct vm *vm, uint64_t gpa);
+
+/* Video memory itself, mem.video bytes of the host's, wherever it is mapped. */
+static inline uint8_t *mem_video(const struct mem *mem)
+{
+	return mem->base + mem->ram + mem->rom;
+}
 
 /* The host's address of [gpa, gpa + len), or NULL unless all of it is memory
  * that allows `access` (MEM_READ, MEM_WRITE or both) and is contiguous.  For

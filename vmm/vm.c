@@ -75,7 +75,8 @@ int vm_new_bare(const struct vm_config *config, const void *rom, size_t rom_len,
 	if (!rc)
 		rc = clock_init(&vm->clock, config->virtual_clock);
 	if (!rc)
-		rc = mem_init(&vm->mem, config->memory, rom, rom_len, e);
+		rc = mem_init(&vm->mem, config->memory, rom, rom_len,
+			      config->screen ? MEM_VIDEO : 0, e);
 	if (!rc)
 		rc = loop_init(&vm->loop, e);
 	if (!rc)

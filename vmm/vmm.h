@@ -35,12 +35,15 @@ struct vm_boot {
 	const char *const *modules;	/* multiboot: "FILE args", NULL at the end */
 };
 
+enum vm_screen { VM_SCREEN_NONE, VM_SCREEN_VGA };
+
 struct vm_config {
 	uint64_t memory;	/* bytes */
 	struct cpu_topology topology;
 	enum cpu_model cpu;
 	const struct accel *accel;
 	struct vm_boot boot;
+	enum vm_screen screen;	/* see screen.h */
 	uint64_t timeout;	/* ns of the host's time; 0: none */
 	bool no_reboot;		/* a reset or triple fault ends the machine */
 	bool virtual_clock;	/* soft only: see clock.h */

@@ -33,6 +33,19 @@ static struct kvm_map wanted_map(const struct vm *vm,
 	return map;
 }
 
+static struct kvm_map wanted_video(const struct vm *vm)
+{
+	uint64_t gpa = atomic_load(&vm->mem.video_gpa);
+
+	if (!gpa)
+		return (struct kvm_map){ .len = 0 };
+	return (struct kvm_map){
+		.gpa = gpa, .len = vm->mem.video,
+		.host = (uintptr_t)mem_video(&vm->mem),
+		.flags = kvm_of(vm)->logging ? KVM_MEM_LOG_DIRTY_PAGES : 0,
+	};
+}
+
 static int set_map(const struct kvm_vm *k, unsigned i,
 		   const struct kvm_map *map)
 {
@@ -93,18 +106,21 @@ static int change_map(struct vm *vm, unsigned i, const struct kvm_map *want)
 	return rc;
 }
 
+static int update_map(struct vm *vm, unsigned i, struct kvm_map want)
+{
+	if (same_map(&want, &kvm_of(vm)->maps[i]))
+		return 0;
+	return change_map(vm, i, &want);
+}
+
 static int update_maps(struct vm *vm)
 {
-	struct kvm_vm *k = kvm_of(vm);
+	unsigned n = vm->mem.n_slots;
 	int rc = 0;
 
-	for (unsigned i = 0; i < vm->mem.n_slots && !rc; i++) {
-		struct kvm_map want = wanted_map(vm, &vm->mem.slots[i]);
-
-		if (!same_map(&want, &k->maps[i]))
-			rc = change_map(vm, i, &want);
-	}
-	return rc;
+	for (unsigned i = 0; i < n && !rc; i++)
+		rc = update_map(vm, i, wanted_map(vm, &vm->mem.slots[i]));
+	return rc ? rc : update_map(vm, n, wanted_video(vm));
 }
 
 int kvm_mem_changed(struct vm *vm)
