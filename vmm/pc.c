@@ -14,6 +14,7 @@
 #include "vmm/chip/pit.h"
 #include "vmm/chip/rtc.h"
 #include "vmm/chip/smbios.h"
+#include "vmm/chip/vga.h"
 #include "vmm/pc.h"
 #include "vmm/vm.h"
 
@@ -39,6 +40,8 @@ int pc_init(struct vm *vm, struct err *e)
 		rc = acpi_pm_new(vm, &vm->acpi, e);
 	if (!rc)
 		rc = fwcfg_new(vm, &vm->fwcfg, e);
+	if (!rc && vm->config.screen)
+		rc = vga_new(vm, &vm->vga, e);
 	if (!rc && vm->config.test_devices)
 		rc = testdev_new(vm, e);
 	if (!rc && vm->config.boot.kernel)

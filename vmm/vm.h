@@ -93,6 +93,7 @@ struct fwcfg;
 struct acpi;
 struct balloon;
 struct boot;
+struct vga;
 
 struct vm {
 	struct vm_config config;	/* strings are the caller's */
@@ -140,6 +141,7 @@ struct vm {
 	struct acpi *acpi;
 	struct boot *boot;		/* NULL: firmware boots */
 	struct balloon *balloon;
+	struct vga *vga;		/* NULL: no screen */
 	unsigned n_serials, n_mmio;
 };
 

@@ -103,8 +103,11 @@ static void bars_update(struct pci_function *fn)
 		if (!r->ops)
 			continue;
 		on = bar_base(fn, i, &base) && (command & bit);
-		if (on != r->on || (on && base != r->base))
-			bus_move(fn->dev->vm, r, on ? base : 0, on);
+		if (on == r->on && (!on || base == r->base))
+			continue;
+		bus_move(fn->dev->vm, r, on ? base : 0, on);
+		if (fn->bar_moved)
+			fn->bar_moved(fn, i);
 	}
 }
 

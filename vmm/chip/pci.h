@@ -74,6 +74,9 @@ struct pci_function {
 			    unsigned size);
 	void (*config_written)(struct pci_function *fn, unsigned reg,
 			       unsigned size);
+
+	/* BAR `i` has moved, or was switched on or off.  Optional. */
+	void (*bar_moved)(struct pci_function *fn, unsigned i);
 };
 
 /* What of a function is saved, as a part of its device. */
