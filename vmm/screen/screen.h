@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* screen.h - what somebody in front of the machine would see, as text and as a
+ * picture.
+ *
+ * All calls may come from any thread that does not hold the machine lock, while
+ * the guest runs or is paused, from after vm_new() until vm_free().  They take
+ * the machine lock for as long as it takes to copy registers and the visible
+ * memory, and work on the copy.  What a guest writes directly into a linear
+ * frame buffer at that moment may be there in part.
+ *
+ * -ENODEV, with a sentence: the machine has no screen.  -ENOMEM.  What the guest
+ * has done to the registers never makes them fail otherwise.
+ */
+#ifndef SCREEN_H
+#define SCREEN_H
+
+#include "imgfmt/base/base.h"
+
+struct vm;
+
+enum screen_mode {
+	SCREEN_OFF,		/* nobody has set a mode since power-on */
+	SCREEN_TEXT,		/* character cells */
+	SCREEN_GRAPHICS,
+};
+
+struct screen_text {
+	enum screen_mode mode;
+	bool blank;		/* the guest shows black, whatever follows */
+	unsigned width, height;	/* pixels of the picture; 0 when off */
+
+	/* SCREEN_TEXT only, else 0 and "". */
+	unsigned columns, rows;
+	bool cursor;		/* there is one, and it is in one of the cells */
+	unsigned cursor_column, cursor_row;	/* from 0 */
+
+	/* `rows` lines of UTF-8, each with its '\n' and without the blanks at
+	 * its end.  Characters are taken for those of code page 437, which is
+	 * right for firmware, boot loaders and kernels, and for the ASCII part
+	 * of what a system loads later; ones of a second font are U+FFFD.
+	 */
+	char *text;		/* never NULL; screen_text_free() */
+};
+
+int vm_screen_text(struct vm *vm, struct screen_text *out, struct err *e);
+void screen_text_free(struct screen_text *text);
+
+/* The picture, without blinking: what blinks is there.  Pixels are the mode's own
+ * (320 x 200 in mode 13h).  A screen that is off or blank is black, 640 x 400 if
+ * it has no size.
+ */
+struct screen_image {
+	unsigned width, height;	/* pixels, at most SCREEN_MAX_* */
+	uint8_t *rgb;		/* 3 bytes a pixel, from the top left; free() */
+};
+
+#define SCREEN_MAX_WIDTH 2560u
+#define SCREEN_MAX_HEIGHT 1600u
+
+int vm_screen_image(struct vm *vm, struct screen_image *out, struct err *e);
+
+/* The same as a PNG file in memory; free() *png. */
+int screen_png(const struct screen_image *image, void **png, size_t *len,
+	       struct err *e);
+
+#endif
