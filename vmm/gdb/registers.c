@@ -32,8 +32,8 @@ enum kind {
 	READ_ONLY,
 	FLAGS,
 	SELECTOR,	/* `at` is its number */
-	FX,		/* bytes of the FXSAVE area */
-	FX16, FX32,	/* fewer bytes there than GDB has */
+	FX,		/* bytes of the FXSAVE area, */
+	FX16, FX32,	/* where there may be fewer than GDB has */
 	FTW,
 	MXCSR,
 };
@@ -41,7 +41,7 @@ enum kind {
 struct reg {
 	const char *name, *type;
 	uint8_t bytes, kind;
-	uint16_t at;
+	uint16_t at;	/* bytes of struct cpu_state */
 };
 
 #define GPR(name, n, type) { name, type, 8, R64, \
@@ -49,9 +49,10 @@ struct reg {
 #define FIELD(name, type, kind, field) { name, type, 8, kind, \
 	(uint16_t)offsetof(struct cpu_state, field) }
 #define SEG(name, n) { name, "int32", 4, SELECTOR, n }
-#define ST(n) { "st" #n, "i387_ext", 10, FX, FX_ST + 16 * n }
-#define XMM(n) { "xmm" #n, "xmm", 16, FX, FX_XMM + 16 * n }
-#define FPU(name, kind, at) { name, "int", 4, kind, at }
+#define IN_FX(at) (uint16_t)(offsetof(struct cpu_state, fxsave) + (at))
+#define ST(n) { "st" #n, "i387_ext", 10, FX, IN_FX(FX_ST + 16 * n) }
+#define XMM(n) { "xmm" #n, "xmm", 16, FX, IN_FX(FX_XMM + 16 * n) }
+#define FPU(name, kind, at) { name, "int", 4, kind, IN_FX(at) }
 
 static const struct reg core[] = {
 	GPR("rax", CPU_RAX, "int64"), GPR("rbx", CPU_RBX, "int64"),
@@ -76,7 +77,7 @@ static const struct reg core[] = {
 static const struct reg sse[] = {
 	XMM(0), XMM(1), XMM(2), XMM(3), XMM(4), XMM(5), XMM(6), XMM(7),
 	XMM(8), XMM(9), XMM(10), XMM(11), XMM(12), XMM(13), XMM(14), XMM(15),
-	{ "mxcsr", "int", 4, MXCSR, FX_MXCSR },
+	FPU("mxcsr", MXCSR, FX_MXCSR),
 };
 
 static const struct reg segments[] = {
@@ -165,7 +166,6 @@ unsigned gdb_register_get(const struct cpu_state *s, unsigned i,
 {
 	const struct reg *r = find(i);
 	const uint8_t *field = (const uint8_t *)s + r->at;
-	const uint8_t *fx = s->fxsave + r->at;
 	uint64_t v;
 
 	switch ((enum kind)r->kind) {
@@ -182,14 +182,14 @@ unsigned gdb_register_get(const struct cpu_state *s, unsigned i,
 		put_le32(out, s->seg[r->at].selector);
 		break;
 	case FX:
-		memcpy(out, fx, r->bytes);
+		memcpy(out, field, r->bytes);
 		break;
 	case FX16:
-		put_le32(out, get_le16(fx));
+		put_le32(out, get_le16(field));
 		break;
 	case FX32:
 	case MXCSR:
-		put_le32(out, get_le32(fx));
+		put_le32(out, get_le32(field));
 		break;
 	case FTW:
 		put_le32(out, full_tags(s->fxsave));
@@ -207,7 +207,7 @@ bool gdb_register_set(struct cpu_state *s, unsigned i,
 		      const uint8_t in[GDB_REGISTER])
 {
 	const struct reg *r = find(i);
-	uint8_t *field = (uint8_t *)s + r->at, *fx = s->fxsave + r->at;
+	uint8_t *field = (uint8_t *)s + r->at;
 	uint8_t now[GDB_REGISTER];
 	uint64_t v;
 
@@ -231,19 +231,19 @@ bool gdb_register_set(struct cpu_state *s, unsigned i,
 			    (get_le32(in) & RFLAGS_FREE);
 		break;
 	case FX:
-		memcpy(fx, in, r->bytes);
+		memcpy(field, in, r->bytes);
 		break;
 	case FX16:
-		put_le16(fx, get_le16(in));
+		put_le16(field, get_le16(in));
 		break;
 	case FX32:
-		put_le32(fx, get_le32(in));
+		put_le32(field, get_le32(in));
 		break;
 	case MXCSR:
-		put_le32(fx, get_le32(in) & MXCSR_VALID);
+		put_le32(field, get_le32(in) & MXCSR_VALID);
 		break;
 	case FTW:
-		*fx = abridged_tags(get_le16(in));
+		*field = abridged_tags(get_le16(in));
 		break;
 	}
 	return true;
