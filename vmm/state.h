@@ -4,8 +4,8 @@
  *
  * Each device has a table: which members of its struct are what the guest can
  * see the effects of.  What belongs to the host or to how the machine was made
- * (descriptors, pointers, threads, sizes) is in no table: state is loaded into a
- * machine that was made the same way.
+ * (descriptors, pointers, threads, sizes) is in no table, but said to be none of
+ * it (STATE_TRANSIENT): state is loaded into a machine that was made the same way.
  *
  * What may change: a field that is added has since = the table's new version,
  * and keeps its value after power-on when an older state is loaded.  A field
@@ -118,6 +118,12 @@ struct state_table {
 	STATE_MEMBER(type, member, STATE_KIND_OBJECT,			\
 		     STATE_ELEMENTS(type, member), .table = (t),	\
 		     ##__VA_ARGS__)
+
+/* Of a struct with a table: which members are not in it, and why that is right.
+ * A house test (tests/cli/house-state.sh) asks for each.
+ */
+#define STATE_TRANSIENT(type, why, ...)					\
+	_Static_assert(sizeof(type) != 0, why)
 
 /* A device whose registers all are constants. */
 extern const struct state_table state_none;

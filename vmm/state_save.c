@@ -17,6 +17,23 @@ static const struct state_field machine_fields[] = {
 	STATE_NUMBER(struct vm, random.state),
 };
 
+STATE_TRANSIENT(struct vm, "how the machine was made",
+		config, accel, accel_state, accel_ready, vcpus, mem, bus_lock,
+		bus, irq_lock, devices, last_device);
+STATE_TRANSIENT(struct vm, "devices, saved as such",
+		pic, ioapic, pci, fwcfg, acpi, balloon, n_serials, n_mmio);
+STATE_TRANSIENT(struct vm, "what boots was loaded, and is in memory", boot);
+STATE_TRANSIENT(struct vm, "of this process", loop, wake_fd, debugger);
+STATE_TRANSIENT(struct vm, "it stands still",
+		lock, changed, state, holding, paused, stop, pauses_lock,
+		pauses, pause_lock, devices_run, live);
+STATE_TRANSIENT(struct vm, "it has not ended, and nobody asks that it does",
+		request, result, error, error_rc);
+STATE_TRANSIENT(struct vm_clock, "how the machine was made", lock, is_virtual,
+		fd);
+STATE_TRANSIENT(struct vm_clock, "it stands still", running, host_start);
+STATE_TRANSIENT(struct vm_clock, "the devices' timers, armed again", first);
+
 const struct state_table state_machine = {
 	.version = 1, STATE_FIELDS(machine_fields),
 };

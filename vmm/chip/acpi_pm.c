@@ -251,6 +251,7 @@ static const struct state_field pm_fields[] = {
 	STATE_BYTES(struct acpi, regs),
 	STATE_BYTES(struct acpi, generation),
 };
+STATE_TRANSIENT(struct acpi, "how the machine was made", dev, region, sci);
 
 static const struct state_table pm_state = {
 	.version = 1, STATE_FIELDS(pm_fields), .loaded = pm_loaded,

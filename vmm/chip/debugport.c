@@ -75,6 +75,8 @@ static void debugport_fini(struct device *dev)
 static const struct state_field debugport_fields[] = {
 	STATE_NUMBER(struct debugport, post),
 };
+STATE_TRANSIENT(struct debugport, "how the machine was made",
+		dev, post_region, region);
 
 static const struct state_table debugport_state = {
 	.version = 1, STATE_FIELDS(debugport_fields),

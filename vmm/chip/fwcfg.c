@@ -438,6 +438,10 @@ static const struct state_field fwcfg_fields[] = {
 		     .is_pointer = true,
 		     .count_at = offsetof(struct fwcfg, written_len)),
 };
+STATE_TRANSIENT(struct fwcfg, "how the machine was made",
+		dev, select_region, dma_region, keys);
+STATE_TRANSIENT(struct fwcfg, "what the guest writes to them is in `written`",
+		files, written_len);
 
 static const struct state_table fwcfg_state = {
 	.version = 1, STATE_FIELDS(fwcfg_fields), .prepare = gather,

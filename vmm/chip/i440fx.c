@@ -108,6 +108,7 @@ static const struct state_field i440fx_fields[] = {
 	STATE_OBJECT(struct i440fx, fn, &pci_function_state),
 	STATE_NUMBER(struct i440fx, rcr, .max = RCR_HARD),
 };
+STATE_TRANSIENT(struct i440fx, "how the machine was made", dev, rcr_region);
 
 static const struct state_table i440fx_state = {
 	.version = 1, STATE_FIELDS(i440fx_fields), .loaded = i440fx_loaded,

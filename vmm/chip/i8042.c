@@ -455,6 +455,7 @@ static const struct state_field i8042_fields[] = {
 	STATE_NUMBER(struct i8042, head, .max = QUEUE_SIZE - 1),
 	STATE_NUMBER(struct i8042, n_queued, .max = QUEUE_SIZE),
 };
+STATE_TRANSIENT(struct i8042, "how the machine was made", dev, data, command, irq, aux_irq);
 
 static const struct state_table i8042_state = {
 	.version = 1, STATE_FIELDS(i8042_fields),

@@ -266,6 +266,7 @@ static const struct state_field ioapic_fields[] = {
 	STATE_NUMBER(struct ioapic, lines, .max = (1u << IOAPIC_PINS) - 1),
 	STATE_OBJECTS(struct ioapic, rte, &rte_state),
 };
+STATE_TRANSIENT(struct ioapic, "how the machine was made", dev, region);
 
 static const struct state_table ioapic_state = {
 	.version = 1, STATE_FIELDS(ioapic_fields), .loaded = ioapic_loaded,

@@ -196,6 +196,10 @@ static const struct state_field fields[] = {
 		     .is_pointer = true,
 		     .count_at = offsetof(struct msix, pending_len)),
 };
+STATE_TRANSIENT(struct msix, "how the machine was made",
+		fn, n, cap, pba, lock, table_len, pending_len);
+STATE_TRANSIENT(struct msix, "what the capability in fn says",
+		enabled, on, masked);
 
 const struct state_table msix_state = {
 	.version = 1, STATE_FIELDS(fields), .loaded = loaded,

@@ -369,6 +369,11 @@ static const struct state_field function_fields[] = {
 	STATE_BYTES(struct pci_function, config),
 	STATE_BOOL(struct pci_function, intx),
 };
+STATE_TRANSIENT(struct pci_function, "how the machine was made",
+		dev, bus, initial, writable, cap_end, config_read,
+		config_written);
+STATE_TRANSIENT(struct pci_function, "what config says",
+		bars, intx_off, intx_driven);
 
 const struct state_table pci_function_state = {
 	.version = 1, STATE_FIELDS(function_fields), .loaded = function_loaded,
@@ -403,6 +408,10 @@ static int bus_loaded(void *obj, struct err *e)
 static const struct state_field bus_fields[] = {
 	STATE_NUMBER(struct pci_bus, address),
 };
+STATE_TRANSIENT(struct pci_bus, "how the machine was made",
+		dev, address_region, data_region, fns, intx_lock);
+STATE_TRANSIENT(struct pci_bus, "what the functions drive; wires stay",
+		pirqs, asserted);
 
 static const struct state_table bus_state = {
 	.version = 1, STATE_FIELDS(bus_fields), .loaded = bus_loaded,

@@ -421,6 +421,7 @@ static const struct state_field half_fields[] = {
 	STATE_BOOL(struct pic_half, rotate_auto_eoi),
 	STATE_BOOL(struct pic_half, special_nested),
 };
+STATE_TRANSIENT(struct pic_half, "which chip of the two it is", elcr_mask);
 
 static const struct state_table half_state = {
 	.version = 1, STATE_FIELDS(half_fields), .loaded = half_loaded,
@@ -430,6 +431,8 @@ static const struct state_field pic_fields[] = {
 	STATE_OBJECT(struct pic, master, &half_state),
 	STATE_OBJECT(struct pic, slave, &half_state),
 };
+STATE_TRANSIENT(struct pic, "how the machine was made", dev, region);
+STATE_TRANSIENT(struct pic, "follows the halves", out);
 
 static const struct state_table pic_state = {
 	.version = 1, STATE_FIELDS(pic_fields), .loaded = pic_loaded,

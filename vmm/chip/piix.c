@@ -122,6 +122,8 @@ static const struct state_field piix3_fields[] = {
 	STATE_BOOLS(struct piix3, others),
 	STATE_BOOLS(struct piix3, out),
 };
+STATE_TRANSIENT(struct piix3, "how the machine was made", dev, lock);
+STATE_TRANSIENT(struct piix3, "registers in fn", route);
 
 static const struct state_table piix3_state = {
 	.version = 1, STATE_FIELDS(piix3_fields), .loaded = piix3_loaded,

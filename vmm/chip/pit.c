@@ -183,6 +183,7 @@ static const struct state_field pit_fields[] = {
 	STATE_NUMBER(struct pit, port61, .max = PORT61_WRITABLE),
 	STATE_NUMBER(struct pit, last_irq),
 };
+STATE_TRANSIENT(struct pit, "how the machine was made", dev, region, region61, irq);
 
 static const struct state_table pit_state = {
 	.version = 1, STATE_FIELDS(pit_fields),

@@ -56,6 +56,7 @@ static void port92_fini(struct device *dev)
 static const struct state_field port92_fields[] = {
 	STATE_NUMBER(struct port92, value, .max = FAST_RESET | A20),
 };
+STATE_TRANSIENT(struct port92, "how the machine was made", dev, region);
 
 static const struct state_table port92_state = {
 	.version = 1, STATE_FIELDS(port92_fields),

@@ -434,6 +434,7 @@ static const struct state_field rtc_fields[] = {
 	STATE_NUMBER(struct rtc, weekday_off),
 	STATE_NUMBER(struct rtc, seen),
 };
+STATE_TRANSIENT(struct rtc, "how the machine was made", dev, region, irq);
 
 static const struct state_table rtc_state = {
 	.version = 1, STATE_FIELDS(rtc_fields), .loaded = rtc_loaded,

@@ -460,6 +460,8 @@ static const struct state_field serial_fields[] = {
 	STATE_NUMBER(struct serial, n_rx, .max = FIFO_SIZE),
 	STATE_NUMBER(struct serial, n_tx, .max = FIFO_SIZE),
 };
+STATE_TRANSIENT(struct serial, "how the machine was made", dev, region, peer, irq);
+STATE_TRANSIENT(struct serial, "the host's end, whose buffer it has", host);
 
 static const struct state_table serial_state = {
 	.version = 1, STATE_FIELDS(serial_fields), .loaded = serial_loaded,

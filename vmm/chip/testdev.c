@@ -129,6 +129,8 @@ static const struct state_field testdev_fields[] = {
 	STATE_BYTES(struct testdev, port_bytes),
 	STATE_BYTES(struct testdev, memory),
 };
+STATE_TRANSIENT(struct testdev, "how the machine was made",
+		dev, exit, word, bytes, lines, scratch);
 
 static const struct state_table testdev_state = {
 	.version = 1, STATE_FIELDS(testdev_fields),

@@ -169,6 +169,7 @@ static const struct state_field balloon_fields[] = {
 		     .max = (1u << VM_BALLOON_N_STATS) - 1),
 	STATE_NUMBER(struct balloon, released),
 };
+STATE_TRANSIENT(struct balloon, "has a table of its own", v);
 
 static const struct state_table balloon_state = {
 	.version = 1, STATE_FIELDS(balloon_fields),

@@ -104,6 +104,12 @@ static int blk_loaded(void *obj, struct err *e)
 static const struct state_field blk_fields[] = {
 	STATE_NUMBER(struct blk, capacity, .same = true),
 };
+STATE_TRANSIENT(struct blk, "has a table of its own", v);
+STATE_TRANSIENT(struct blk, "how the machine was made",
+		img, readonly, id, pullers, virtual, n_counts, error_lock);
+STATE_TRANSIENT(struct blk, "what features and config say", writethrough);
+STATE_TRANSIENT(struct blk, "for the host, since this process began",
+		counts, errors, last_error, last_error_sector);
 
 static const struct state_table blk_state = {
 	.version = 1, STATE_FIELDS(blk_fields), .loaded = blk_loaded,

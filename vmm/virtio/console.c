@@ -137,6 +137,8 @@ static const struct state_field console_fields[] = {
 	STATE_OBJECT(struct console, service, &service_state),
 	STATE_NUMBER(struct console, sent),
 };
+STATE_TRANSIENT(struct console, "has a table of its own", v);
+STATE_TRANSIENT(struct console, "the host's end, whose buffer it has", host);
 
 static const struct state_table console_state = {
 	.version = 1, STATE_FIELDS(console_fields),

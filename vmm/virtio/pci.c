@@ -367,6 +367,9 @@ static const struct state_field pci_fields[] = {
 	STATE_OBJECT(struct virtio_pci, fn, &pci_function_state),
 	STATE_OBJECT(struct virtio_pci, msix, &msix_state),
 };
+STATE_TRANSIENT(struct virtio_pci, "how the machine was made", window);
+STATE_TRANSIENT(struct virtio_pci, "follows BAR and status",
+		doorbell, doorbell_addr);
 
 static const struct state_table pci_state = {
 	.version = 1, STATE_FIELDS(pci_fields), .loaded = pci_loaded,

@@ -43,6 +43,7 @@ static void reset(struct virtio *v)
 static const struct state_field rng_fields[] = {
 	STATE_OBJECT(struct rng, service, &service_state),
 };
+STATE_TRANSIENT(struct rng, "has a table of its own", v);
 
 static const struct state_table rng_state = {
 	.version = 1, STATE_FIELDS(rng_fields),

@@ -81,6 +81,7 @@ static const struct state_field fields[] = {
 	STATE_TIMER(struct service, later),
 	STATE_NUMBER(struct service, waiting),
 };
+STATE_TRANSIENT(struct service, "how the machine was made", v, serve);
 
 const struct state_table service_state = {
 	.version = 1, STATE_FIELDS(fields),

@@ -46,6 +46,14 @@ static const struct state_field queue_fields[] = {
 	STATE_NUMBER(struct vq, used_flags),
 	STATE_BOOL(struct vq, was_broken),
 };
+STATE_TRANSIENT(struct vq, "how the machine was made",
+		vm, lock, drained, max_size);
+STATE_TRANSIENT(struct vq, "what status and features say",
+		live, event_idx, indirect);
+STATE_TRANSIENT(struct vq, "nothing is in flight", in_flight);
+STATE_TRANSIENT(struct vq, "is in was_broken", broken);
+STATE_TRANSIENT(struct vq, "found again in the memory map",
+		generation, host_desc, host_avail, host_used);
 
 static const struct state_table queue_state = {
 	.version = 1, STATE_FIELDS(queue_fields), .prepare = queue_prepare,
@@ -109,6 +117,10 @@ static const struct state_field virtio_fields[] = {
 	{ .name = "transport", .kind = STATE_KIND_OBJECT,
 	  .find = find_transport },
 };
+STATE_TRANSIENT(struct virtio, "how the machine was made",
+		dev, dev_ops, ops, transport, transport_state, lock, doorbell,
+		isr_lock, config_len, n_queues);
+STATE_TRANSIENT(struct virtio, "it is, while it is saved and loaded", paused);
 
 const struct state_table virtio_state = {
 	.version = 1, STATE_FIELDS(virtio_fields), .loaded = virtio_loaded,
