@@ -74,6 +74,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		in.p += n;
 		in.left -= n;
 	}
-	vm_free(vm);
+	fuzzvm_free(vm);
 	return 0;
 }

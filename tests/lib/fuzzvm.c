@@ -24,6 +24,16 @@ struct vm *fuzzvm_new(uint64_t memory)
 	return vm;
 }
 
+void fuzzvm_free(struct vm *vm)
+{
+	uint8_t *base = vm->mem.base;
+	uint64_t size = vm->mem.size;
+
+	vm_free(vm);
+	munmap(base - GUARD, GUARD);
+	munmap(base + size, GUARD);
+}
+
 uint64_t fuzz_take(struct fuzz_in *in, unsigned n)
 {
 	uint64_t value = 0;

@@ -11,6 +11,8 @@
  * is a crash.
  */
 struct vm *fuzzvm_new(uint64_t memory);
+/* Instead of vm_free(): a process has not many mappings. */
+void fuzzvm_free(struct vm *vm);
 
 struct fuzz_in {
 	const uint8_t *p;
