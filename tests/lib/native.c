@@ -14,10 +14,12 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include "native_ldt.h"
 #include "tests/check.h"
 
 #define PAGE		4096u
-#define EXIT_LEN	6u	/* jmp *disp32(%rip) */
+#define EXIT_LEN	8u	/* a jump to `landing`, at most */
+#define LANDING		(NATIVE_CODE + 0x100000)
 #define HAS_FSGSBASE	2u	/* of AT_HWCAP2 */
 
 /* One for the process, as its signal handlers are. */
@@ -27,9 +29,17 @@ struct native_ctx {
 	uint64_t host_fs;
 	uint32_t host_mxcsr;
 	bool with_bases;	/* this CPU and kernel have WRFSBASE */
+	bool set_bases;		/* and this run's FS and GS have bases */
+	bool with_segs;		/* this run has selectors */
 	bool running;
+	uint64_t go;		/* `entry`, or native_far */
+	struct {
+		uint32_t offset;
+		uint16_t selector;
+	} far;
 	struct native_end end;
-	uint8_t *code;		/* the pages, then one with the exit's address */
+	uint8_t *code;		/* the pages, then one without code */
+	uint8_t *landing;	/* where it ends: a jump to native_exit */
 	unsigned offset, len;	/* what was put there last */
 	void *stack;
 	struct sigaction old[5];
@@ -38,6 +48,7 @@ struct native_ctx {
 
 struct native_ctx native_ctx __attribute__((visibility("hidden")));
 void native_enter(void) __attribute__((visibility("hidden")));
+extern const char native_far[] __attribute__((visibility("hidden")));
 extern const char native_exit[] __attribute__((visibility("hidden")));
 extern const char native_leave[] __attribute__((visibility("hidden")));
 
@@ -46,11 +57,15 @@ extern const char native_leave[] __attribute__((visibility("hidden")));
 #define FXSAVE	"native_ctx+144(%rip)"
 #define FS_BASE	"native_ctx+656(%rip)"
 #define GS_BASE	"native_ctx+664(%rip)"
-#define ENTRY	"native_ctx+672(%rip)"
-#define RSP	"native_ctx+680(%rip)"
-#define HOST_FS	"native_ctx+688(%rip)"
-#define MXCSR	"native_ctx+696(%rip)"
-#define BASES	"native_ctx+700(%rip)"
+#define SEG(n)	"native_ctx+672+2*" #n "(%rip)"
+#define RSP	"native_ctx+696(%rip)"
+#define HOST_FS	"native_ctx+704(%rip)"
+#define MXCSR	"native_ctx+712(%rip)"
+#define BASES	"native_ctx+716(%rip)"
+#define SETS	"native_ctx+717(%rip)"
+#define SEGS	"native_ctx+718(%rip)"
+#define GO	"native_ctx+720(%rip)"
+#define FAR	"native_ctx+728(%rip)"
 #define EACH(X) X(rax, 0) X(rcx, 1) X(rdx, 2) X(rbx, 3) X(rbp, 5) X(rsi, 6) \
 	X(rdi, 7) X(r8, 8) X(r9, 9) X(r10, 10) X(r11, 11) X(r12, 12) \
 	X(r13, 13) X(r14, 14) X(r15, 15)
@@ -61,14 +76,19 @@ _Static_assert(offsetof(struct native_ctx, s.rflags) == 128, "RFLAGS");
 _Static_assert(offsetof(struct native_ctx, s.fxsave) == 144, "FXSAVE");
 _Static_assert(offsetof(struct native_ctx, s.fs_base) == 656, "FS_BASE");
 _Static_assert(offsetof(struct native_ctx, s.gs_base) == 664, "GS_BASE");
-_Static_assert(offsetof(struct native_ctx, entry) == 672, "ENTRY");
-_Static_assert(offsetof(struct native_ctx, host_rsp) == 680, "RSP");
-_Static_assert(offsetof(struct native_ctx, host_fs) == 688, "HOST_FS");
-_Static_assert(offsetof(struct native_ctx, host_mxcsr) == 696, "MXCSR");
-_Static_assert(offsetof(struct native_ctx, with_bases) == 700, "BASES");
+_Static_assert(offsetof(struct native_ctx, s.seg) == 672, "SEG");
+_Static_assert(offsetof(struct native_ctx, host_rsp) == 696, "RSP");
+_Static_assert(offsetof(struct native_ctx, host_fs) == 704, "HOST_FS");
+_Static_assert(offsetof(struct native_ctx, host_mxcsr) == 712, "MXCSR");
+_Static_assert(offsetof(struct native_ctx, with_bases) == 716, "BASES");
+_Static_assert(offsetof(struct native_ctx, set_bases) == 717, "SETS");
+_Static_assert(offsetof(struct native_ctx, with_segs) == 718, "SEGS");
+_Static_assert(offsetof(struct native_ctx, go) == 720, "GO");
+_Static_assert(offsetof(struct native_ctx, far) == 728, "FAR");
 
 __asm__(".pushsection .text\n"
 	".hidden native_enter\n"
+	".hidden native_far\n"
 	".hidden native_exit\n"
 	".hidden native_leave\n"
 	"native_enter:\n"
@@ -80,6 +100,15 @@ __asm__(".pushsection .text\n"
 	"je 1f\n"
 	"rdfsbase %rax\n"
 	"mov %rax, " HOST_FS "\n"
+	"1:\n"
+	"cmpb $0, " SEGS "\n"
+	"je 1f\n"
+	"mov " SEG(0) ", %es\n mov " SEG(3) ", %ds\n"
+	"mov " SEG(4) ", %fs\n mov " SEG(5) ", %gs\n"
+	"mov " SEG(2) ", %ss\n"
+	"1:\n"
+	"cmpb $0, " SETS "\n"
+	"je 1f\n"
 	"mov " FS_BASE ", %rax\n"
 	"wrfsbase %rax\n"
 	"mov " GS_BASE ", %rax\n"
@@ -90,7 +119,9 @@ __asm__(".pushsection .text\n"
 	EACH(LOAD)
 	"popfq\n"
 	"mov " GPR(4) ", %rsp\n"
-	"jmp *" ENTRY "\n"
+	"jmp *" GO "\n"
+	"native_far:\n"
+	"ljmp *" FAR "\n"
 	"native_exit:\n"
 	"mov %rsp, " GPR(4) "\n"
 	"mov " RSP ", %rsp\n"
@@ -99,17 +130,32 @@ __asm__(".pushsection .text\n"
 	"push $0x202\n"
 	"popfq\n"
 	EACH(SAVE)
-	"cmpb $0, " BASES "\n"
+	"cmpb $0, " SEGS "\n"
+	"je 1f\n"
+	"mov %es, " SEG(0) "\n mov %ss, " SEG(2) "\n mov %ds, " SEG(3) "\n"
+	"mov %fs, " SEG(4) "\n mov %gs, " SEG(5) "\n"
+	"1:\n"
+	"cmpb $0, " SETS "\n"
 	"je 1f\n"
 	"rdfsbase %rax\n"
 	"mov %rax, " FS_BASE "\n"
 	"rdgsbase %rax\n"
 	"mov %rax, " GS_BASE "\n"
-	"mov " HOST_FS ", %rax\n"
-	"wrfsbase %rax\n"
 	"1:\n"
 	"fxsave64 " FXSAVE "\n"
 	"native_leave:\n"
+	"cmpb $0, " SEGS "\n"
+	"je 1f\n"
+	"xor %eax, %eax\n"
+	"mov %eax, %es\n mov %eax, %ds\n mov %eax, %fs\n mov %eax, %gs\n"
+	"mov $0x2b, %eax\n"
+	"mov %eax, %ss\n"
+	"1:\n"
+	"cmpb $0, " BASES "\n"
+	"je 1f\n"
+	"mov " HOST_FS ", %rax\n"
+	"wrfsbase %rax\n"
+	"1:\n"
 	"fninit\n"
 	"ldmxcsr " MXCSR "\n"
 	"pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n"
@@ -122,7 +168,9 @@ static const uint8_t greg_of[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX,
 	REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11,
 	REG_R12, REG_R13, REG_R14, REG_R15 };
 
-/* The kernel calls a handler with FS and the AC flag as they were. */
+/* The kernel calls a handler with the segment registers but CS, and the AC flag, as
+ * they were.
+ */
 __attribute__((no_stack_protector, no_sanitize("all")))
 static inline void take_back_fs(struct native_ctx *c)
 {
@@ -135,6 +183,12 @@ static inline void take_back_fs(struct native_ctx *c)
 	__asm__ volatile("rdfsbase %0\n rdgsbase %1\n wrfsbase %2"
 			 : "=&r"(c->s.fs_base), "=&r"(c->s.gs_base)
 			 : "r"(c->host_fs));
+	if (!c->with_segs)
+		return;
+	__asm__ volatile("mov %%es, %0\n mov %%ds, %1\n mov %%fs, %2\n"
+			 "mov %%gs, %3"
+			 : "=m"(c->s.seg[0]), "=m"(c->s.seg[3]),
+			   "=m"(c->s.seg[4]), "=m"(c->s.seg[5]));
 }
 
 /* A fault of the instructions: keep the state, and go on at native_leave. */
@@ -167,6 +221,12 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 		c->end.cr2 = (uint64_t)r[REG_CR2];
 	if (c->end.vector == 3)
 		c->end.rip--;
+	/* CS, GS, FS, SS, 16 bits each. */
+	if (c->with_segs) {
+		c->s.seg[1] = (uint16_t)r[REG_CSGSFS];
+		c->s.seg[2] = (uint16_t)(r[REG_CSGSFS] >> 48);
+	}
+	r[REG_CSGSFS] = (greg_t)((uint64_t)NATIVE_SS64 << 48 | NATIVE_CS64);
 	r[REG_RIP] = (greg_t)(uintptr_t)native_leave;
 	r[REG_RSP] = (greg_t)c->host_rsp;
 	r[REG_EFL] = 0x202;
@@ -190,19 +250,30 @@ uint8_t *native_map(uint64_t address, size_t size)
 	return p + PAGE;
 }
 
+/* jmp *2(%rip), and where to, aligned. */
+static void map_landing(struct native_ctx *c)
+{
+	static const uint8_t jump[] = { 0xff, 0x25, 2, 0, 0, 0 };
+	uint64_t target = (uint64_t)(uintptr_t)native_exit;
+
+	c->landing = map_at(LANDING, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
+	memcpy(c->landing, jump, sizeof(jump));
+	memcpy(c->landing + 8, &target, sizeof(target));
+	CHECK(!mprotect(c->landing, PAGE, PROT_READ | PROT_EXEC));
+}
+
 void native_open(void)
 {
 	struct native_ctx *c = &native_ctx;
 	struct sigaction sa = { .sa_sigaction = on_signal,
 				.sa_flags = SA_SIGINFO | SA_ONSTACK };
 	stack_t stack = { .ss_size = 1 << 16 };
-	uint64_t target = (uint64_t)(uintptr_t)native_exit;
 
 	c->with_bases = getauxval(AT_HWCAP2) & HAS_FSGSBASE;
 	c->code = map_at(NATIVE_CODE, NATIVE_CODE_LEN + PAGE,
 			 PROT_READ | PROT_WRITE | PROT_EXEC);
 	memset(c->code, 0xcc, NATIVE_CODE_LEN + PAGE);
-	memcpy(c->code + NATIVE_CODE_LEN, &target, sizeof(target));
+	map_landing(c);
 	c->stack = malloc(stack.ss_size);
 	CHECK(c->stack);
 	stack.ss_sp = c->stack;
@@ -221,26 +292,46 @@ void native_close(void)
 	CHECK(!sigaltstack(&c->old_stack, NULL));
 	free(c->stack);
 	CHECK(!munmap(c->code, NATIVE_CODE_LEN + PAGE));
+	CHECK(!munmap(c->landing, PAGE));
 }
 
-int native_put(unsigned offset, const void *bytes, size_t len)
+/* The jump to LANDING, which is 64-bit code: jmp rel32, or a far one. */
+static void put_exit(uint8_t *at, unsigned offset, unsigned bits)
+{
+	uint32_t to = LANDING;
+	uint16_t cs = NATIVE_CS64;
+	unsigned n = 0;
+
+	if (bits == 64)
+		to -= (uint32_t)NATIVE_CODE + offset + 5;
+	if (bits == 16)
+		at[n++] = 0x66;
+	at[n] = bits == 64 ? 0xe9 : 0xea;
+	memcpy(at + n + 1, &to, 4);
+	if (bits < 64)
+		memcpy(at + n + 5, &cs, 2);
+}
+
+int native_put_code(unsigned offset, const void *bytes, size_t len,
+		    unsigned bits)
 {
 	struct native_ctx *c = &native_ctx;
 	uint8_t *at = c->code + offset;
-	uint32_t disp;
 
 	if (offset > NATIVE_CODE_LEN ||
 	    len > NATIVE_CODE_LEN - EXIT_LEN - offset)
 		return -1;
 	memset(c->code + c->offset, 0xcc, c->len);
 	memcpy(at, bytes, len);
-	at[len] = 0xff;
-	at[len + 1] = 0x25;
-	disp = (uint32_t)(NATIVE_CODE_LEN - (offset + len + EXIT_LEN));
-	memcpy(at + len + 2, &disp, 4);
+	put_exit(at + len, offset + (unsigned)len, bits);
 	c->offset = offset;
 	c->len = (unsigned)len + EXIT_LEN;
 	return 0;
+}
+
+int native_put(unsigned offset, const void *bytes, size_t len)
+{
+	return native_put_code(offset, bytes, len, 64);
 }
 
 bool native_has_bases(void)
@@ -259,9 +350,19 @@ void native_run(struct native_state *s, struct native_end *end)
 {
 	struct native_ctx *c = &native_ctx;
 
+	uint16_t cs = s->seg[1];
+
 	c->s = *s;
 	c->s.rflags = (s->rflags & NATIVE_FLAGS) | 0x202;
-	c->entry = NATIVE_CODE + c->offset;
+	c->with_segs = cs;
+	c->set_bases = c->with_bases && (!cs || cs == NATIVE_CS64);
+	c->entry = NATIVE_CODE + c->offset - native_ldt_base(cs);
+	c->go = c->entry;
+	if (cs) {
+		c->go = (uint64_t)(uintptr_t)native_far;
+		c->far.offset = (uint32_t)c->entry;
+		c->far.selector = cs;
+	}
 	c->end = (struct native_end){
 		.rip = c->entry + c->len - EXIT_LEN };
 	c->running = true;

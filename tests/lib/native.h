@@ -3,6 +3,9 @@
  * process, with a complete state in and out; faults are caught and reported as
  * the exceptions that they are.  The oracle of the software CPU's tests.
  *
+ * Code is of 64 bits, or of 32 or 16 in segments of this process's LDT
+ * (native_ldt.h).
+ *
  *	native_open();
  *	native_put(0, bytes, len);	as often as wanted
  *	native_run(&state, &end);	as often as wanted, about 0.2 us each
@@ -37,6 +40,10 @@ struct native_state {
 	 */
 	uint8_t fxsave[512] __attribute__((aligned(16)));
 	uint64_t fs_base, gs_base;
+	/* Selectors, numbered as in ModRM.  CS 0: 64-bit code, and the others are
+	 * let alone.  With CS of 16 or 32 bits the bases above do not count.
+	 */
+	uint16_t seg[6];
 };
 
 struct native_end {
@@ -44,7 +51,7 @@ struct native_end {
 	int vector;		/* 0 #DE, 1 #DB, 3 INT3, 6 #UD, 13 #GP, 14 #PF ... */
 	uint64_t error;		/* error code, 0 without */
 	uint64_t cr2;		/* of a #PF */
-	uint64_t rip;		/* where it ended; a fault: of the instruction */
+	uint64_t rip;		/* where it ended, in CS; a fault: of the instruction */
 };
 
 /* Take the code area and the signals SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE. */
@@ -61,10 +68,14 @@ uint8_t *native_map(uint64_t address, size_t size);
 
 /* Put `len` bytes at NATIVE_CODE + `offset`; they run next.  -1: no room. */
 int native_put(unsigned offset, const void *bytes, size_t len);
+/* The same for code of 16, 32 or 64 `bits`. */
+int native_put_code(unsigned offset, const void *bytes, size_t len,
+		    unsigned bits);
 
 /* A default state: all zero, FCW 0x37f, MXCSR 0x1f80. */
 void native_init(struct native_state *s);
 
+/* From NATIVE_CODE + `offset` of the last native_put(). */
 void native_run(struct native_state *s, struct native_end *end);
 
 #endif

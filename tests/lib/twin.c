@@ -28,7 +28,10 @@ static const struct piece pieces[] = {
 	{ TWIN_TOP32, 0x9000, 0x1000, true },
 };
 #define N_PIECES (sizeof(pieces) / sizeof(pieces[0]))
-#define RAM_SIZE	0xa000u
+#define TABLES		0xa000u		/* ours alone: GDT, LDT */
+#define TABLES_LIN	0xfffffe0000001000ull
+#define LDT_AT		0x100u
+#define RAM_SIZE	0xb000u
 
 static uint8_t *host_at(uint64_t lin)
 {
@@ -45,8 +48,54 @@ static void set_state(struct twin *t)
 	s.cr4 |= CR4_FSGSBASE;
 	s.seg[CPU_ES].selector = s.seg[CPU_DS].selector = 0;
 	s.seg[CPU_FS].selector = s.seg[CPU_GS].selector = 0;
+	s.gdtr.base = TABLES_LIN;
+	s.gdtr.limit = LDT_AT - 1;
+	s.ldtr = (struct cpu_segment){ .base = TABLES_LIN + LDT_AT,
+		.limit = NK_N * 8 - 1, .attr = 0x82, .selector = 0x88 };
 	s.rip = NATIVE_CODE;
 	soft_test_run(t->soft, &s, 1, &end);
+}
+
+/* A descriptor for both tables and what its selector loads. */
+static void add_segment(struct twin *t, uint16_t selector,
+			struct cpu_segment *s)
+{
+	uint64_t d = native_ldt_descriptor(selector);
+	uint32_t limit = (uint32_t)((d & 0xffff) | (d >> 32 & 0xf0000));
+
+	memcpy(t->ram + TABLES + (selector & 4 ? LDT_AT : 0) +
+	       (selector & 0xfff8), &d, 8);
+	*s = (struct cpu_segment){ .selector = selector,
+		.base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000),
+		.limit = d >> 55 & 1 ? limit << 12 | 0xfff : limit,
+		.attr = (uint32_t)(d >> 40 & 0xf0ff) };
+}
+
+static void add_segments(struct twin *t)
+{
+	memset(t->ram + TABLES, 0, TWIN_PAGE);
+	add_segment(t, NATIVE_CS64, &t->cs64);
+	add_segment(t, NATIVE_CS32, &t->cs32);
+	add_segment(t, NATIVE_SS64, &t->flat);
+	t->has_segments = native_ldt_open();
+	for (unsigned i = 1; t->has_segments && i < NK_N; i++)
+		add_segment(t, NATIVE_SEL(i), &t->segs[i]);
+	CHECK_EQ(soft_test_map(t->soft, TABLES_LIN, TABLES, TWIN_PAGE,
+			       SOFT_TEST_R | SOFT_TEST_SYSTEM), 0);
+}
+
+struct cpu_segment twin_segment(const struct twin *t, uint16_t selector)
+{
+	if (selector == NATIVE_SS64)
+		return t->flat;
+	if (selector == NATIVE_CS32)
+		return t->cs32;
+	if (selector == NATIVE_CS64)
+		return t->cs64;
+	if (selector & 4 && selector >> 3 < NK_N)
+		return t->segs[selector >> 3];
+	return (struct cpu_segment){ .selector = selector,
+				     .attr = CPU_SEG_UNUSABLE };
 }
 
 void twin_new(struct twin *t, bool code_writable)
@@ -60,7 +109,8 @@ void twin_new(struct twin *t, bool code_writable)
 	native_map(TWIN_LOW, 4 * TWIN_PAGE);
 	native_map(TWIN_HIGH, 2 * TWIN_PAGE);
 	native_map(TWIN_TOP32, TWIN_PAGE);
-	for (unsigned i = 3 * TWIN_PAGE; i < RAM_SIZE; i++)
+	t->code = CODE_64;
+	for (unsigned i = 3 * TWIN_PAGE; i < TABLES; i++)
 		t->ram[i] = (uint8_t)(i * 2654435761u >> 11);
 	memcpy(t->ram, host_at(NATIVE_CODE), CODE_SIZE);
 	CHECK_EQ(soft_test_map(t->soft, NATIVE_CODE, 0, CODE_SIZE,
@@ -76,6 +126,7 @@ void twin_new(struct twin *t, bool code_writable)
 				       SOFT_TEST_R |
 				       (p->writable ? SOFT_TEST_W : 0)), 0);
 	}
+	add_segments(t);
 	set_state(t);
 }
 
@@ -99,7 +150,7 @@ void twin_put(struct twin *t, unsigned offset, const uint8_t *bytes,
 	memset(t->ram + t->code_at, INT3, t->code_len);
 	soft_test_wrote(t->soft, t->code_at, t->code_len);
 	protect_code(t, PROT_READ | PROT_WRITE);
-	CHECK_EQ(native_put(offset, bytes, len), 0);
+	CHECK_EQ(native_put_code(offset, bytes, len, 16u << t->code), 0);
 	protect_code(t, PROT_READ | PROT_EXEC);
 	memcpy(t->ram + offset, bytes, len);
 	soft_test_wrote(t->soft, offset, len);
@@ -141,6 +192,38 @@ static enum stop run_on(struct twin *t)
 	return stop;
 }
 
+/* The selectors; 64-bit code without: those that it has. */
+static void set_segments(struct twin *t, const struct native_state *in)
+{
+	struct cpu *cpu = t->cpu;
+	bool changed = false;
+
+	for (unsigned i = 0; i < 6; i++) {
+		uint16_t now = cpu->seg[i].selector, to = in->seg[i];
+
+		if (!in->seg[CPU_CS])
+			to = i == CPU_CS ? NATIVE_CS64 : i == CPU_SS ?
+				NATIVE_SS64 : 0;
+		if (now != to || i >= CPU_FS)
+			cpu->seg[i] = twin_segment(t, to);
+		changed |= now != to;
+	}
+	if (!in->seg[CPU_CS] || in->seg[CPU_CS] == NATIVE_CS64) {
+		cpu->seg[CPU_FS].base = in->fs_base;
+		cpu->seg[CPU_GS].base = in->gs_base;
+	}
+	cpu->rip = NATIVE_CODE + t->code_at - cpu->seg[CPU_CS].base;
+	if (changed)
+		cpu_mode_changed(cpu);
+}
+
+static bool is_int3(const struct twin *t)
+{
+	uint64_t at = t->cpu->rip + t->cpu->seg[CPU_CS].base - NATIVE_CODE;
+
+	return at < CODE_SIZE && t->ram[at] == INT3;
+}
+
 static void run_ours(struct twin *t, const struct native_state *in)
 {
 	struct twin_end *end = &t->our_end;
@@ -148,9 +231,7 @@ static void run_ours(struct twin *t, const struct native_state *in)
 	enum stop stop;
 
 	memcpy(cpu->gpr, in->gpr, sizeof(cpu->gpr));
-	cpu->seg[CPU_FS].base = in->fs_base;
-	cpu->seg[CPU_GS].base = in->gs_base;
-	cpu->rip = NATIVE_CODE + t->code_at;
+	set_segments(t, in);
 	eflags_set(cpu, (in->rflags & NATIVE_FLAGS) | 0x202);
 	if (!(cpu->mode & MODE_AC) != !(cpu->eflags & EFL_AC))
 		cpu_mode_changed(cpu);
@@ -161,6 +242,8 @@ static void run_ours(struct twin *t, const struct native_state *in)
 	t->ours.rflags = eflags_get(cpu);
 	t->ours.fs_base = cpu->seg[CPU_FS].base;
 	t->ours.gs_base = cpu->seg[CPU_GS].base;
+	for (unsigned i = 0; i < 6; i++)
+		t->ours.seg[i] = cpu->seg[i].selector;
 	if (t->with_fpu)
 		fpu_get(&cpu->fpu, t->ours.fxsave);
 	*end = (struct twin_end){ .rip = cpu->rip, .vector = -(int)stop - 1 };
@@ -171,8 +254,7 @@ static void run_ours(struct twin *t, const struct native_state *in)
 	end->cr2 = end->vector == EXC_PF ? cpu->fault.cr2 : 0;
 	end->ran_off = end->vector == EXC_BP;
 	/* Until there is an INT3. */
-	if (end->vector == EXC_UD && cpu->rip - NATIVE_CODE < CODE_SIZE &&
-	    t->ram[cpu->rip - NATIVE_CODE] == INT3)
+	if (end->vector == EXC_UD && is_int3(t))
 		end->ran_off = true;
 	if (end->ran_off)
 		end->vector = EXC_BP;
@@ -214,30 +296,51 @@ static bool same_end(struct twin *t)
 	return false;
 }
 
-static bool same_general(struct twin *t, uint64_t undefined)
+static bool same_gpr(struct twin *t, bool legacy)
 {
-	uint64_t flags = (t->host.rflags ^ t->ours.rflags) & TWIN_FLAGS &
-			 ~undefined;
+	uint64_t mask = legacy ? UINT32_MAX : UINT64_MAX;
 
-	for (unsigned i = 0; i < 16; i++)
-		if (t->host.gpr[i] != t->ours.gpr[i]) {
+	for (unsigned i = 0; i < (legacy ? 8 : 16); i++)
+		if ((t->host.gpr[i] ^ t->ours.gpr[i]) & mask) {
 			snprintf(t->why, sizeof(t->why), "register %u: host %"
 				 PRIx64 ", ours %" PRIx64, i, t->host.gpr[i],
 				 t->ours.gpr[i]);
 			return false;
 		}
+	return true;
+}
+
+static bool same_segments(struct twin *t, bool legacy)
+{
+	if (!legacy && native_has_bases() &&
+	    (t->host.fs_base != t->ours.fs_base ||
+	     t->host.gs_base != t->ours.gs_base)) {
+		snprintf(t->why, sizeof(t->why), "base of FS or GS");
+		return false;
+	}
+	for (unsigned i = 0; t->host.seg[CPU_CS] && i < 6; i++)
+		if (t->host.seg[i] != t->ours.seg[i]) {
+			snprintf(t->why, sizeof(t->why), "segment register %u"
+				 ": host %x, ours %x", i, t->host.seg[i],
+				 t->ours.seg[i]);
+			return false;
+		}
+	return true;
+}
+
+static bool same_general(struct twin *t, uint64_t undefined)
+{
+	uint64_t flags = (t->host.rflags ^ t->ours.rflags) & TWIN_FLAGS &
+			 ~undefined;
+	bool legacy = t->code != CODE_64;
+
 	if (flags) {
 		snprintf(t->why, sizeof(t->why), "flags %" PRIx64 ": host %"
 			 PRIx64 ", ours %" PRIx64, flags, t->host.rflags,
 			 t->ours.rflags);
 		return false;
 	}
-	if (native_has_bases() && (t->host.fs_base != t->ours.fs_base ||
-				   t->host.gs_base != t->ours.gs_base)) {
-		snprintf(t->why, sizeof(t->why), "base of FS or GS");
-		return false;
-	}
-	return true;
+	return same_gpr(t, legacy) && same_segments(t, legacy);
 }
 
 /* FCW, FSW, FTW, MXCSR, the registers; not FOP, FIP and FDP, which the host
@@ -326,13 +429,16 @@ static void print_state(const char *name, const struct native_state *s)
 		       (const char *[]){ "ax", "cx", "dx", "bx", "sp", "bp",
 			"si", "di", "8", "9", "10", "11", "12", "13", "14",
 			"15" }[i], s->gpr[i]);
-	printf("\n    flags=%" PRIx64 " fs=%" PRIx64 " gs=%" PRIx64 "\n",
-	       s->rflags, s->fs_base, s->gs_base);
+	printf("\n    flags=%" PRIx64 " fs=%" PRIx64 " gs=%" PRIx64
+	       " selectors", s->rflags, s->fs_base, s->gs_base);
+	for (unsigned i = 0; i < 6; i++)
+		printf(" %x", s->seg[i]);
+	printf("\n");
 }
 
 void twin_report(const struct twin *t, const struct native_state *in)
 {
-	printf("%s\n  at %" PRIx64 ":", t->why,
+	printf("%s\n  %u bits, at %" PRIx64 ":", t->why, 16u << t->code,
 	       (uint64_t)NATIVE_CODE + t->code_at);
 	for (unsigned i = 0; i < t->code_len; i++)
 		printf(" %02x", t->ram[t->code_at + i]);

@@ -11,12 +11,13 @@
 #define TESTS_TWIN_H
 
 #include "native.h"
+#include "native_ldt.h"
 #include "vmm/accel/soft/soft.h"
 
 /* The memory, the same for both: pages that can be written, but for one, and
  * nothing around them.
  */
-#define TWIN_LOW	0x30000000ull		/* four pages */
+#define TWIN_LOW	((uint64_t)NATIVE_DATA)	/* four pages */
 #define TWIN_RO		0x30002000ull		/* its third, read-only */
 #define TWIN_HIGH	0x7e0000000000ull	/* two pages */
 #define TWIN_TOP32	0xfffff000ull		/* one page, to 4 GiB */
@@ -39,6 +40,8 @@ enum twin_how { TWIN_BLOCKS, TWIN_STEPS, TWIN_GENERAL };
 
 struct twin {
 	enum twin_how how;		/* may be set */
+	enum code_size code;		/* of what is put next; may be set */
+	bool has_segments;		/* there are segments for 16 and 32 bits */
 	bool several;			/* the same: faults come after others */
 	bool code_writable;
 	struct soft_test *soft;
@@ -48,6 +51,7 @@ struct twin {
 	struct twin_end host_end, our_end;
 	unsigned code_at, code_len;
 	bool with_fpu;
+	struct cpu_segment segs[NK_N], flat, cs32, cs64;
 	char why[160];			/* what differed */
 };
 
@@ -62,12 +66,16 @@ void twin_put(struct twin *t, unsigned offset, const uint8_t *bytes,
 /* Both copies of writable memory get these bytes; what lies elsewhere is left. */
 void twin_poke(struct twin *t, uint64_t lin, const void *bytes, unsigned len);
 
+/* What a selector loads: one of native_ldt.h, or null. */
+struct cpu_segment twin_segment(const struct twin *t, uint16_t selector);
+
 /* Choose how ours runs. */
 void twin_set_how(struct twin *t, enum twin_how how);
 
-/* Run both from `in`.  Flags in `undefined` (RFLAGS bits) are not compared, unless
- * a single instruction has not run; the x87 and SSE state only if `with_fpu`.  False: t->why says what differs, and
- * the copies of memory are made alike again.
+/* Run both from `in`, whose CS is of the bits that the code was put with.  Flags in
+ * `undefined` (RFLAGS bits) are not compared, unless a single instruction has not
+ * run; the x87 and SSE state only if `with_fpu`.  False: t->why says what differs,
+ * and the copies of memory are made alike again.
  */
 bool twin_run(struct twin *t, const struct native_state *in,
 	      uint64_t undefined, bool with_fpu);

@@ -3,6 +3,7 @@
  * state, and each fault with its number.
  */
 #include "tests/lib/native.h"
+#include "tests/lib/native_ldt.h"
 
 #include "tests/check.h"
 
@@ -129,6 +130,68 @@ static void test_bases(void)
 	CHECK_EQ(end.vector, 17);
 }
 
+#define RUN_CODE(s, end, bits, ...)					\
+	do {								\
+		static const uint8_t code_[] = { __VA_ARGS__ };		\
+		CHECK_EQ(native_put_code(0, code_, sizeof(code_), bits), 0); \
+		native_run(s, end);					\
+	} while (0)
+
+static void init_legacy(struct native_state *s, uint16_t cs, uint16_t data)
+{
+	native_init(s);
+	for (unsigned i = 0; i < 6; i++)
+		s->seg[i] = i == 1 ? cs : data;
+}
+
+/* Code of 32 and of 16 bits, and selectors there and back. */
+static void test_legacy(void)
+{
+	struct native_state s;
+	struct native_end end;
+
+	init_legacy(&s, NATIVE_CS32, NATIVE_SS64);
+	s.seg[0] = s.seg[4] = NATIVE_SEL(NK_ODD32);
+	s.gpr[0] = 0xffffffff00000000;
+	s.gpr[4] = 0x12345678;
+	RUN_CODE(&s, &end, 32, 0x48);			/* dec %eax */
+	CHECK(!end.fault);
+	CHECK_EQ(end.rip, NATIVE_CODE + 1);
+	CHECK_EQ((uint32_t)s.gpr[0], 0xffffffff);
+	CHECK_EQ(s.gpr[4], 0x12345678);
+	CHECK_EQ(s.seg[0], NATIVE_SEL(NK_ODD32));
+	CHECK_EQ(s.seg[4], NATIVE_SEL(NK_ODD32));
+	CHECK_EQ(s.seg[2], NATIVE_SS64);
+	RUN_CODE(&s, &end, 32, 0x1e, 0x0f, 0x0b);	/* push %ds; ud2 */
+	CHECK_EQ(end.vector, 14);
+	CHECK_EQ(end.cr2, 0x12345674);
+	CHECK_EQ(s.seg[0], NATIVE_SEL(NK_ODD32));
+	CHECK_EQ(s.seg[1], NATIVE_CS32);
+	RUN_CODE(&s, &end, 32, 0xce);			/* into */
+	CHECK(!end.fault);
+	s.rflags |= 0x800;
+	RUN_CODE(&s, &end, 32, 0xce);
+	CHECK_EQ(end.vector, 4);
+
+	init_legacy(&s, NATIVE_SEL(NK_CODE16), NATIVE_SEL(NK_DATA16));
+	s.gpr[4] = 0xabcd1234;
+	RUN_CODE(&s, &end, 16, 0x48);			/* dec %ax */
+	CHECK(!end.fault);
+	CHECK_EQ(end.rip, 1);
+	CHECK_EQ(s.gpr[0], 0xffff);
+	CHECK_EQ(s.gpr[4], 0xabcd1234);
+	RUN_CODE(&s, &end, 16, 0x0f, 0x0b);		/* ud2 */
+	CHECK_EQ(end.vector, 6);
+	CHECK_EQ(end.rip, 0);
+	CHECK_EQ(s.gpr[4], 0xabcd1234);
+	CHECK_EQ(s.seg[1], NATIVE_SEL(NK_CODE16));
+	CHECK_EQ(s.seg[2], NATIVE_SEL(NK_DATA16));
+	s.gpr[0] = NATIVE_SEL(NK_ABSENT);
+	RUN_CODE(&s, &end, 16, 0x8e, 0xd8);		/* mov %ax, %ds */
+	CHECK_EQ(end.vector, 11);
+	CHECK_EQ(end.error, NATIVE_SEL(NK_ABSENT) & 0xfffc);
+}
+
 int main(void)
 {
 	native_open();
@@ -136,6 +199,10 @@ int main(void)
 	test_bases();
 	test_faults();
 	test_float();
+	if (native_ldt_open())
+		test_legacy();
+	else
+		printf("no 16-bit segments: the kernel refuses modify_ldt\n");
 	native_close();
 	return 0;
 }

@@ -121,6 +121,8 @@ bool soft_map_translate(struct cpu *cpu, uint64_t lin, enum access how,
 	unsigned kind = how & ACCESS_KIND;
 	unsigned error = p ? 1 : 0;
 
+	if (p && p->access & SOFT_TEST_SYSTEM && !(how & ACCESS_SYSTEM))
+		p = NULL;
 	if (!p || !(p->access & need[kind])) {
 		if (kind == ACCESS_WRITE)
 			error |= 2;
@@ -133,6 +135,8 @@ bool soft_map_translate(struct cpu *cpu, uint64_t lin, enum access how,
 		return false;
 	}
 	*gpa = lin - p->lin + p->offset;
+	if (p->access & SOFT_TEST_SYSTEM)
+		return true;
 	tlb_fill(cpu, lin, *gpa, (p->access & SOFT_TEST_R ? TLB_R : 0) |
 				 (p->access & SOFT_TEST_W ? TLB_W : 0) |
 				 (p->access & SOFT_TEST_X ? TLB_X : 0));

@@ -39,6 +39,7 @@ uint8_t *soft_test_memory(struct soft_test *t);
 #define SOFT_TEST_R	1u
 #define SOFT_TEST_W	2u
 #define SOFT_TEST_X	4u
+#define SOFT_TEST_SYSTEM 8u	/* descriptor tables: for the CPU itself alone */
 
 /* Let [lin, lin + len) show the memory from `offset`; whole pages, at most 16
  * pieces that do not overlap.  -EINVAL, -ENOSPC.
