@@ -168,7 +168,7 @@ static enum done op_##name(struct cpu *cpu, const struct uop *u)	\
 	type v = 0;							\
 									\
 	if (u->mem != MEM_SRC)						\
-		v = REG_AT(cpu, u->src, type);				\
+		v = (type)reg_get(cpu, u->src, 3);			\
 	else if (!op_load(cpu, u, &v, sizeof(v)))			\
 		return DONE_FAULT;					\
 	reg_set(cpu, u->dst, u->osize, (uint64_t)(cast)v);		\

@@ -275,9 +275,16 @@ struct soft {
 	uint64_t slice_timer;	/* and this was its next timer */
 };
 
+/* Parts of registers are written that are read as whole ones elsewhere. */
+typedef uint8_t reg_uint8_t __attribute__((may_alias));
+typedef uint16_t reg_uint16_t __attribute__((may_alias));
+typedef uint32_t reg_uint32_t __attribute__((may_alias));
+typedef uint64_t reg_uint64_t __attribute__((may_alias));
+
 /* Registers.  `off` is u->dst or u->src. */
 #define REG_OFF(n)	((uint8_t)((n) < 16 ? (n) * 8 : ((n) - 16) * 8 + 1))
-#define REG_AT(cpu, off, type)	(*(type *)((uint8_t *)(cpu) + (off)))
+#define REG_AT(cpu, off, type) \
+	(*(reg_##type *)((uint8_t *)(cpu) + (off)))
 #define REG8(cpu, off)	REG_AT(cpu, off, uint8_t)
 #define REG16(cpu, off)	REG_AT(cpu, off, uint16_t)
 #define REG32(cpu, off)	REG_AT(cpu, off, uint32_t)
