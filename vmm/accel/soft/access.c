@@ -50,17 +50,9 @@ static bool seg_covers(const struct cpu_segment *s, uint64_t offset,
 	       last <= (s->attr & 1u << 14 ? 0xffffffffu : 0xffffu);
 }
 
-/* SDM volume 3, table 6-7: 10 bytes of the x87 as 8. */
-static bool is_misaligned(const struct cpu *cpu, uint64_t lin, unsigned len)
-{
-	unsigned align = len == 10 ? 8 : len;
-
-	return cpu->mode & MODE_AC && align <= 8 && is_pow2(align) &&
-	       lin & (align - 1);
-}
-
-bool seg_lin(struct cpu *cpu, unsigned seg, uint64_t offset, unsigned len,
-	     enum access how, uint64_t *lin)
+static bool seg_lin_aligned(struct cpu *cpu, unsigned seg, uint64_t offset,
+			    unsigned len, unsigned align, enum access how,
+			    uint64_t *lin)
 {
 	const struct cpu_segment *s = &cpu->seg[seg];
 
@@ -73,11 +65,20 @@ bool seg_lin(struct cpu *cpu, unsigned seg, uint64_t offset, unsigned len,
 			return seg_fault(cpu, seg);
 		*lin = (uint32_t)(offset + s->base);
 	}
-	if (is_misaligned(cpu, *lin, len)) {
+	if (cpu->mode & MODE_AC && align <= 8 && is_pow2(align) &&
+	    *lin & (align - 1)) {
 		raise_error(cpu, EXC_AC, 0);
 		return false;
 	}
 	return true;
+}
+
+/* SDM volume 3, table 6-7: 10 bytes of the x87 are aligned as 8. */
+bool seg_lin(struct cpu *cpu, unsigned seg, uint64_t offset, unsigned len,
+	     enum access how, uint64_t *lin)
+{
+	return seg_lin_aligned(cpu, seg, offset, len, len == 10 ? 8 : len, how,
+			       lin);
 }
 
 uint64_t op_offset(const struct cpu *cpu, const struct uop *u)
@@ -99,6 +100,16 @@ bool op_load(struct cpu *cpu, const struct uop *u, void *buf, unsigned len)
 	uint64_t lin;
 
 	return op_lin(cpu, u, len, ACCESS_READ, &lin) &&
+	       mem_load(cpu, lin, buf, len, ACCESS_READ);
+}
+
+bool op_load_parts(struct cpu *cpu, const struct uop *u, void *buf,
+		   unsigned len, unsigned align)
+{
+	uint64_t lin;
+
+	return seg_lin_aligned(cpu, u->seg, op_offset(cpu, u), len, align,
+			       ACCESS_READ, &lin) &&
 	       mem_load(cpu, lin, buf, len, ACCESS_READ);
 }
 

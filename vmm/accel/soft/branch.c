@@ -258,7 +258,7 @@ static enum done op_bound(struct cpu *cpu, const struct uop *u)
 	uint8_t pair[8];
 	uint64_t low = 0, high = 0;
 
-	if (!op_load(cpu, u, pair, 2 * op_bytes(u)))
+	if (!op_load_parts(cpu, u, pair, 2 * op_bytes(u), op_bytes(u)))
 		return DONE_FAULT;
 	memcpy(&low, pair, op_bytes(u));
 	memcpy(&high, pair + op_bytes(u), op_bytes(u));

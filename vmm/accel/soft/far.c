@@ -17,7 +17,7 @@ static bool far_get(struct cpu *cpu, const struct uop *u, struct far *f)
 	*f = (struct far){ (uint16_t)u->disp, (uint32_t)u->imm };
 	if (u->mem) {
 		f->offset = 0;
-		if (!op_load(cpu, u, raw, len + 2))
+		if (!op_load_parts(cpu, u, raw, len + 2, len))
 			return false;
 		memcpy(&f->offset, raw, len);
 		memcpy(&f->selector, raw + len, 2);

@@ -85,7 +85,7 @@ static enum done load_far(struct cpu *cpu, const struct uop *u, unsigned seg)
 	uint64_t offset = 0;
 	uint16_t selector;
 
-	if (!op_load(cpu, u, raw, len + 2))
+	if (!op_load_parts(cpu, u, raw, len + 2, len))
 		return DONE_FAULT;
 	memcpy(&offset, raw, len);
 	memcpy(&selector, raw + len, 2);

@@ -389,6 +389,11 @@ uint64_t op_offset(const struct cpu *cpu, const struct uop *u);
 bool op_load(struct cpu *cpu, const struct uop *u, void *buf, unsigned len);
 bool op_store(struct cpu *cpu, const struct uop *u, const void *buf,
 	      unsigned len);
+/* One of several parts, far pointers and bounds, whose alignment is checked as
+ * that of `align` bytes.
+ */
+bool op_load_parts(struct cpu *cpu, const struct uop *u, void *buf,
+		   unsigned len, unsigned align);
 
 /* Push and pop by the stack's address size (SS.B, 64-bit mode); `osize` is log2
  * of bytes.  False: a fault, and rSP is as it was.

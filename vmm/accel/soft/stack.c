@@ -35,6 +35,15 @@ static bool stack_fault(struct stack *st)
 	return raise_sel(st->cpu, EXC_SS, st->error);
 }
 
+/* Is alignment checked here?  Only ring 3 does, on its own stack. */
+static bool stack_aligned(struct stack *st, uint64_t lin, unsigned len)
+{
+	if (!(st->cpu->mode & MODE_AC) || st->cpl != 3 || !(lin & (len - 1)))
+		return true;
+	raise_error(st->cpu, EXC_AC, 0);
+	return false;
+}
+
 /* The linear address of `len` bytes at the pointer `sp`. */
 static bool stack_lin(struct stack *st, uint64_t sp, unsigned len, uint64_t *lin)
 {
@@ -45,7 +54,9 @@ static bool stack_lin(struct stack *st, uint64_t sp, unsigned len, uint64_t *lin
 
 	if (st->wide) {
 		*lin = sp;
-		return (canonical(sp) && canonical(last)) || stack_fault(st);
+		if (!canonical(sp) || !canonical(last))
+			return stack_fault(st);
+		return stack_aligned(st, *lin, len);
 	}
 	*lin = (uint32_t)(ss->base + sp);
 	if (ss->attr & CPU_SEG_UNUSABLE ||
@@ -53,7 +64,7 @@ static bool stack_lin(struct stack *st, uint64_t sp, unsigned len, uint64_t *lin
 		    last > (ss->attr & ATTR_DB ? UINT32_MAX : 0xffffu) :
 		    last > ss->limit))
 		return stack_fault(st);
-	return true;
+	return stack_aligned(st, *lin, len);
 }
 
 bool stack_push(struct stack *st, unsigned osize, uint64_t v)

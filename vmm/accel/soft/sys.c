@@ -293,7 +293,8 @@ static enum done op_clflush(struct cpu *cpu, const struct uop *u)
 {
 	uint64_t lin, gpa;
 
-	return op_lin(cpu, u, 1, ACCESS_READ, &lin) &&
+	/* As a read of a byte, but of code that may not be read too. */
+	return op_lin(cpu, u, 1, ACCESS_EXEC, &lin) &&
 	       mmu_translate(cpu, lin, ACCESS_READ, &gpa) ? DONE : DONE_FAULT;
 }
 
