@@ -4,7 +4,7 @@
  *
  * soft_insn [SECONDS [SEED [ROW]]]: forms at random for so long; with CHECK_ALL=1
  * one after the other until each has passed 10000 times, or for so long.  FIRST=1
- * ends at the first difference.
+ * ends at the first difference, BITS=16, 32 or 64 runs such code alone.
  *
  * time limit: 180 s
  */
@@ -14,16 +14,18 @@
 #include "tests/lib/insngen.h"
 #include "vmm/accel/soft/lower.h"
 
-#define STATES		24	/* for one instruction */
+#define STATES		40	/* for one instruction */
 #define ENOUGH		10000
 #define MAX_REPORTS	40
+#define N_CODES		3	/* enum code_size */
+#define N_FORMS		(N_CODES * GS_N * 2 * GP_N)	/* of a row */
 
 enum { FORM_UNKNOWN, FORM_OK, FORM_NONE, FORM_EXCLUDED, FORM_MISSING };
 
 /* What is known of a row in all its forms. */
 struct row_seen {
-	uint32_t passed[GS_N][2][GP_N];
-	uint8_t is[GS_N][2][GP_N];
+	uint32_t passed[N_CODES][GS_N][2][GP_N];
+	uint8_t is[N_CODES][GS_N][2][GP_N];
 	unsigned failed;
 };
 
@@ -33,6 +35,7 @@ static struct {
 	struct row_seen *rows;
 	uint64_t n, n_faults;
 	bool one_is_enough;
+	unsigned only_code;	/* or N_CODES */
 	unsigned n_reports, n_failed_rows;
 } t;
 
@@ -58,13 +61,15 @@ static void report(const struct gen_form *f, const struct native_state *s)
 		       op_names[row->op], t.n);
 		exit(1);
 	}
+	/* From now on it is said at once where memory differs. */
+	t.twin.late = false;
 	if (!seen->failed++)
 		t.n_failed_rows++;
 	if (seen->failed > 2 || t.n_reports++ >= MAX_REPORTS)
 		return;
-	printf("row %u: %s %03x /%x size %u prefix %u %s: ", f->row,
-	       op_names[row->op], row->opcode, row->ext, f->size, f->prefix,
-	       f->mem ? "memory" : "register");
+	printf("row %u: %s %03x /%x, %u bits, size %u prefix %u %s: ", f->row,
+	       op_names[row->op], row->opcode, row->ext, 16u << f->code,
+	       f->size, f->prefix, f->mem ? "memory" : "register");
 	twin_report(&t.twin, s);
 }
 
@@ -77,6 +82,8 @@ static unsigned run_states(const struct gen_form *f, const struct gen_insn *gi,
 	unsigned passed = 0;
 
 	native_init(&s);
+	t.twin.code = f->code;
+	t.twin.loose_stack = gi->insn.op == OP_CALL_FAR;
 	twin_put(&t.twin, gi->offset, gi->bytes, gi->len);
 	for (unsigned i = 0; i < n; i++) {
 		gen_state(&t.gen, &t.twin, gi, &s);
@@ -86,6 +93,11 @@ static unsigned run_states(const struct gen_form *f, const struct gen_insn *gi,
 		else
 			report(f, &s);
 		t.n_faults += !t.twin.host_end.ran_off;
+	}
+	if (!twin_settle(&t.twin)) {
+		printf("memory differs after one of %u runs\n", n);
+		report(f, &s);
+		passed = 0;
 	}
 	return passed;
 }
@@ -108,8 +120,8 @@ static void run_found(void)
 {
 	for (unsigned i = 0; i < sizeof(found) / sizeof(found[0]); i++) {
 		struct gen_insn gi = { .len = (unsigned)strlen(found[i]),
-				       .offset = 256 };
-		struct gen_form f = { 0 };
+				       .offset = GEN_OFFSET };
+		struct gen_form f = { .code = CODE_64 };
 
 		memcpy(gi.bytes, found[i], gi.len);
 		CHECK(insn_decode(&t.gen.index, gi.bytes, gi.len, CODE_64,
@@ -124,9 +136,9 @@ static void run_found(void)
 static void run_form(const struct gen_form *f, unsigned n)
 {
 	struct row_seen *seen = &t.rows[f->row];
-	uint8_t *is = &seen->is[f->size][f->mem][f->prefix];
+	uint8_t *is = &seen->is[f->code][f->size][f->mem][f->prefix];
 	uint64_t r = gen_random(&t.gen);
-	unsigned offset = r & 7 ? 256 + (r >> 8 & 15) :
+	unsigned offset = r & 7 ? GEN_OFFSET + (r >> 8 & 15) :
 			  (unsigned)(TWIN_PAGE - 1 - (r >> 8) % 12);
 	struct gen_insn gi;
 
@@ -135,7 +147,8 @@ static void run_form(const struct gen_form *f, unsigned n)
 			*is = FORM_NONE;
 		return;
 	}
-	if (gen_excluded(&gi.insn)) {
+	if (gen_excluded(&gi.insn) ||
+	    (!t.twin.has_segments && gen_uses_segments(&gi.insn))) {
 		*is = FORM_EXCLUDED;
 		return;
 	}
@@ -144,7 +157,8 @@ static void run_form(const struct gen_form *f, unsigned n)
 		return;
 	}
 	*is = FORM_OK;
-	seen->passed[f->size][f->mem][f->prefix] += run_states(f, &gi, gi.ud ? n / 4 : n);
+	seen->passed[f->code][f->size][f->mem][f->prefix] +=
+		run_states(f, &gi, gi.ud ? n / 4 : n);
 }
 
 static double now(void)
@@ -155,6 +169,13 @@ static double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
+static enum code_size any_code(uint64_t r)
+{
+	if (t.only_code < N_CODES)
+		return t.only_code;
+	return r & 2 || !t.twin.has_segments ? CODE_64 : r & 1;
+}
+
 static void run_random(double seconds, unsigned only)
 {
 	double end = now() + seconds;
@@ -163,15 +184,16 @@ static void run_random(double seconds, unsigned only)
 		for (unsigned i = 0; i < 64; i++) {
 			uint64_t r = gen_random(&t.gen);
 			struct gen_form f = {
+				.code = any_code(r >> 60),
 				.row = (unsigned)(r >> 16) % n_op_rows,
 				.size = (r & 0xff) % GS_N,
 				.prefix = (r >> 8 & 0xff) % GP_N,
-				.mem = r >> 63 };
+				.mem = r >> 59 & 1 };
 
 			if (only < n_op_rows)
 				f.row = only;
-			if (t.rows[f.row].is[f.size][f.mem][f.prefix] !=
-			    FORM_NONE)
+			if (t.rows[f.row].is[f.code][f.size][f.mem][f.prefix]
+			    != FORM_NONE)
 				run_form(&f, STATES);
 		}
 }
@@ -181,20 +203,21 @@ static bool all_forms(unsigned row, unsigned n)
 {
 	bool more = false;
 
-	for (unsigned k = 0; k < GS_N * 2 * GP_N; k++) {
-		struct gen_form f = { .row = row, .size = k % GS_N,
-				      .mem = k / GS_N & 1,
-				      .prefix = k / GS_N / 2 };
+	for (unsigned k = 0; k < N_FORMS; k++) {
+		struct gen_form f = { .row = row, .prefix = k % GP_N,
+				      .mem = k / GP_N & 1,
+				      .size = k / GP_N / 2 % GS_N,
+				      .code = k / GP_N / 2 / GS_N };
 		struct row_seen *seen = &t.rows[row];
-		uint8_t is = seen->is[f.size][f.mem][f.prefix];
+		uint8_t is = (&seen->is[0][0][0][0])[k];
+		uint32_t *passed = &(&seen->passed[0][0][0][0])[k];
 
-		if (is > FORM_OK ||
-		    seen->passed[f.size][f.mem][f.prefix] >= ENOUGH)
+		if (is > FORM_OK || *passed >= ENOUGH ||
+		    (f.code != CODE_64 && !t.twin.has_segments))
 			continue;
 		for (unsigned i = 0; i < n; i += STATES)
 			run_form(&f, STATES);
-		more |= seen->passed[f.size][f.mem][f.prefix] < ENOUGH &&
-			seen->failed < 10;
+		more |= *passed < ENOUGH && seen->failed < 10;
 	}
 	return more;
 }
@@ -221,9 +244,9 @@ static void print_table(bool all)
 		uint64_t least = UINT64_MAX, sum = 0;
 		unsigned n = 0, forms[5] = { 0 };
 
-		for (unsigned k = 0; k < GS_N * 2 * GP_N; k++) {
-			unsigned is = (&s->is[0][0][0])[k];
-			uint64_t v = (&s->passed[0][0][0])[k];
+		for (unsigned k = 0; k < N_FORMS; k++) {
+			unsigned is = (&s->is[0][0][0][0])[k];
+			uint64_t v = (&s->passed[0][0][0][0])[k];
 
 			forms[is]++;
 			n_forms[is]++;
@@ -260,8 +283,13 @@ int main(int argc, char **argv)
 	t.one_is_enough = getenv("FIRST");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("seed %" PRIu64 "\n", seed);
-	gen_init(&t.gen, seed);
+	gen_init(&t.gen, &t.twin, seed);
 	twin_new(&t.twin, false);
+	t.twin.late = true;
+	t.only_code = getenv("BITS") ? (unsigned)atoi(getenv("BITS")) / 32 :
+				       N_CODES;
+	if (!t.twin.has_segments)
+		printf("64-bit code alone: the kernel has no modify_ldt\n");
 	t.rows = calloc(n_op_rows, sizeof(*t.rows));
 	CHECK(t.rows);
 	began = now();
@@ -273,8 +301,9 @@ int main(int argc, char **argv)
 	began = now() - began;
 	print_table(all);
 	printf("%" PRIu64 " executions (%" PRIu64 " faults) in %.1f s, %.0f a "
-	       "second; %u rows differ\n", t.n, t.n_faults, began,
-	       (double)t.n / began, t.n_failed_rows);
+	       "second; %" PRIu64 " say nothing; %u rows differ\n", t.n,
+	       t.n_faults, began, (double)t.n / began, t.twin.n_dropped,
+	       t.n_failed_rows);
 	twin_free(&t.twin);
 	free(t.rows);
 	return t.n_failed_rows != 0;

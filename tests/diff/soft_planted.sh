@@ -14,7 +14,7 @@ soft=$SRCDIR/vmm/accel/soft
 obj=$BUILDDIR/obj/tests
 list=$SRCDIR/tests/diff/soft_planted.txt
 flags=(-std=gnu11 -D_GNU_SOURCE -O2 -fPIC -pthread -I"$SRCDIR")
-libs=("$obj"/lib/{twin,native,insngen,insnrules,insnstate}.o
+libs=("$obj"/lib/{twin,native,native_ldt}.o "$obj"/lib/insn*.o
 	"$BUILDDIR"/libvmm.a "$BUILDDIR"/libimgfmt.a)
 n=0 lost=0
 

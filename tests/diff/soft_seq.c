@@ -137,7 +137,7 @@ static void put_insn(struct seq *q)
 
 	for (;;) {
 		uint64_t r = gen_random(&t.gen);
-		struct gen_form f = { .row = t.rows[(r >> 32) % t.n_rows],
+		struct gen_form f = { .code = CODE_64, .row = t.rows[(r >> 32) % t.n_rows],
 			.size = (r & 0xff) % GS_N,
 			.mem = !(r >> 8 & 3),
 			.prefix = r >> 10 & 3 ? GP_NONE : r >> 12 & 1 ?
@@ -224,7 +224,7 @@ static void make_seq(struct seq *q)
 	bool changes = !(r >> 8 & 7), before = r >> 11 & 1;
 
 	*q = (struct seq){ .loop = r >> 12 & 1, .n = n };
-	q->offset = r >> 13 & 3 ? 256 + (r >> 16 & 15) :
+	q->offset = r >> 13 & 3 ? GEN_OFFSET + (r >> 16 & 15) :
 				   (unsigned)(TWIN_PAGE - (r >> 16) % 40);
 	/* In the second round the end's flags are the beginning's. */
 	q->undef = q->ever = q->loop ? F_C | F_O | F_A : 0;
@@ -330,7 +330,7 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("seed %" PRIu64 "\n", seed);
-	gen_init(&t.gen, seed);
+	gen_init(&t.gen, &t.twin, seed);
 	t.gen.plain = true;
 	twin_new(&t.twin, true);
 	t.twin.several = true;

@@ -8,12 +8,6 @@
 
 #define TRIES 40
 
-void gen_init(struct gen *g, uint64_t seed)
-{
-	*g = (struct gen){ .seed = seed };
-	op_index_init(&g->index);
-}
-
 uint64_t gen_random(struct gen *g)
 {
 	uint64_t z = g->seed += 0x9e3779b97f4a7c15u;
@@ -45,12 +39,43 @@ static uint64_t any_value(struct gen *g)
 	}
 }
 
-uint64_t gen_value(struct gen *g)
+static uint64_t make_value(struct gen *g)
 {
 	uint64_t v = any_value(g);
 
 	/* Where the host's copy of the code has its own end. */
-	return v - (NATIVE_CODE - 256) < NATIVE_CODE_LEN + 8192 ? 0 : v;
+	return v - (NATIVE_CODE - 256) < NATIVE_CODE_LEN + 8192 ||
+	       (uint16_t)(v - GEN_OFFSET) < 0x40 ? 0 : v;
+}
+
+uint64_t gen_value(struct gen *g)
+{
+	uint64_t i = g->n_picked++ * 0x9e3779b97f4a7c15u ^ g->seed;
+
+	i = (i ^ i >> 29) * 0xbf58476d1ce4e5b9u >> 54;
+	if (!(g->n_picked & 7))
+		g->values[i] = make_value(g);
+	return g->values[i];
+}
+
+void gen_vector(struct gen *g, uint8_t out[16])
+{
+	uint64_t i = g->n_picked++ * 0x9e3779b97f4a7c15u ^ g->seed;
+
+	i = (i ^ i >> 29) * 0xbf58476d1ce4e5b9u >> 54;
+	if (!(g->n_picked & 7))
+		gen_make_vector(g, g->vectors[i]);
+	memcpy(out, g->vectors[i], 16);
+}
+
+void gen_init(struct gen *g, const struct twin *twin, uint64_t seed)
+{
+	*g = (struct gen){ .seed = seed, .twin = twin };
+	op_index_init(&g->index);
+	for (unsigned i = 0; i < GEN_POOL; i++) {
+		g->values[i] = make_value(g);
+		gen_make_vector(g, g->vectors[i]);
+	}
 }
 
 /* Bytes of immediate at the instruction's end. */
@@ -78,8 +103,9 @@ static unsigned immediate_len(const struct insn *in)
 static unsigned put_prefixes(struct gen *g, const struct gen_form *f, uint8_t *b)
 {
 	static const uint8_t byte[GP_N] = { [GP_F2] = 0xf2, [GP_F3] = 0xf3,
-		[GP_LOCK] = 0xf0, [GP_FS] = 0x64, [GP_GS] = 0x65,
-		[GP_67] = 0x67 };
+		[GP_LOCK] = 0xf0, [GP_ES] = 0x26, [GP_CS] = 0x2e,
+		[GP_SS] = 0x36, [GP_DS] = 0x3e, [GP_FS] = 0x64,
+		[GP_GS] = 0x65, [GP_67] = 0x67 };
 	const struct op_row *row = &op_rows[f->row];
 	unsigned n = 0;
 	uint8_t rex = f->size == GS_W ? 0x48 : 0;
@@ -133,10 +159,19 @@ static uint8_t modrm(struct gen *g, const struct gen_form *f)
 }
 
 /* Some immediates in place of any. */
-static void put_immediates(struct gen *g, uint8_t *b, const struct insn *in)
+static void put_immediates(struct gen *g, uint8_t *b,
+			   const struct gen_insn *out)
 {
+	const struct insn *in = &out->insn;
 	uint64_t v = gen_value(g);
 
+	if (OPND_KIND(in->row->opnd[0]) == K_A) {
+		uint64_t sel = gen_far_selector(g, in);
+
+		v = gen_code_target(g, out) - native_ldt_base((uint16_t)sel);
+		v = in->osize == 2 ? (uint16_t)v | sel << 16 :
+				     (uint32_t)v | sel << 32;
+	}
 	if (in->op == OP_ENTER && gen_random(g) & 1)
 		v &= 0x7007f;
 	if ((in->op == OP_SHLD || in->op == OP_SHRD) && in->osize == 2)
@@ -153,7 +188,7 @@ static void put_target(struct gen *g, uint8_t *at, unsigned n, unsigned offset,
 
 	do {
 		disp = (int8_t)gen_random(g);
-		if (n == 4 && gen_random(g) & 1)
+		if (n > 1 && gen_random(g) & 1)
 			disp = (int32_t)((uint32_t)gen_random(g) %
 				(NATIVE_CODE_LEN - 64)) - (int32_t)next;
 		if (n == 4 && !(gen_random(g) & 15))
@@ -163,17 +198,34 @@ static void put_target(struct gen *g, uint8_t *at, unsigned n, unsigned offset,
 	memcpy(at, &disp, n);
 }
 
+uint64_t gen_code_target(struct gen *g, const struct gen_insn *gi)
+{
+	uint64_t to;
+
+	do
+		to = gen_random(g) % NATIVE_CODE_LEN;
+	while (to + 16 > gi->offset && to < gi->offset + gi->len + 8);
+	return NATIVE_CODE + to;
+}
+
 static void put_displacement(struct gen *g, struct gen_insn *out)
 {
 	struct insn *in = &out->insn;
-	unsigned at = out->len - immediate_len(in) -
-		      (OPND_KIND(in->row->opnd[0]) == K_O ||
-		       OPND_KIND(in->row->opnd[1]) == K_O ? in->asize : 4);
+	bool offset = OPND_KIND(in->row->opnd[0]) == K_O ||
+		      OPND_KIND(in->row->opnd[1]) == K_O;
+	unsigned len = offset || in->asize == 2 ? in->asize : 4;
+	unsigned at = out->len - immediate_len(in) - len;
 	uint64_t to = TWIN_LOW + gen_random(g) % (4 * TWIN_PAGE + 32) - 16;
 
 	if (OPND_SIZE(in->row->opnd[0]) == S_BLOB)
 		to = TWIN_LOW + (to & 0xdf0);
-	if (in->asize == 8 && out->len - at - immediate_len(in) == 8) {
+	/* The segments are to fit. */
+	if (in->code != CODE_64 && in->seg == CPU_CS)
+		to = 0x1400 + gen_random(g) % 0x1000;
+	else if (in->code != CODE_64 && (in->asize == 2 || gen_random(g) & 1))
+		to = gen_random(g) % 8 ? to - TWIN_LOW + TWIN_PAGE :
+		     gen_random(g);
+	if (len == 8) {
 		if (gen_random(g) & 1)
 			to = TWIN_HIGH + gen_random(g) % (2 * TWIN_PAGE);
 		memcpy(out->bytes + at, &to, 8);
@@ -181,7 +233,7 @@ static void put_displacement(struct gen *g, struct gen_insn *out)
 	}
 	if (in->base == REG_RIP)
 		to -= NATIVE_CODE + out->offset + out->len;
-	memcpy(out->bytes + at, &to, 4);
+	memcpy(out->bytes + at, &to, len);
 }
 
 static bool has_fixed_address(const struct insn *in)
@@ -202,11 +254,15 @@ static bool try_make(struct gen *g, const struct gen_form *f,
 	b[n] = modrm(g, f);
 	for (unsigned i = n + 1; i < INSN_MAX; i++)
 		b[i] = (uint8_t)gen_random(g);
-	d = insn_decode(&g->index, b, INSN_MAX, CODE_64, false, &out->insn);
+	d = insn_decode(&g->index, b, INSN_MAX, f->code, false, &out->insn);
 	if (out->insn.row != row || !out->insn.len ||
 	    (out->insn.has_modrm && out->insn.mem != f->mem))
 		return false;
 	if (d != DECODE_OK && f->prefix != GP_LOCK)
+		return false;
+	/* Not all addresses can be had. */
+	if (gen_has_parts(&out->insn) && out->insn.index == out->insn.base &&
+	    out->insn.index != REG_NONE)
 		return false;
 	out->ud = d != DECODE_OK;
 	out->len = out->insn.len;
@@ -218,10 +274,10 @@ static bool try_make(struct gen *g, const struct gen_form *f,
 	else if (n) {
 		uint8_t imm[8];
 
-		put_immediates(g, imm, &out->insn);
+		put_immediates(g, imm, out);
 		memcpy(b + out->len - n, imm, n);
 	}
-	return insn_decode(&g->index, b, out->len, CODE_64, false,
+	return insn_decode(&g->index, b, out->len, f->code, false,
 			   &out->insn) == d;
 }
 
@@ -230,6 +286,12 @@ bool gen_make(struct gen *g, const struct gen_form *f, unsigned offset,
 {
 	const struct op_row *row = &op_rows[f->row];
 
+	if (f->code != CODE_64 && (f->size == GS_W || f->prefix == GP_REX))
+		return false;
+	/* ES, CS, SS and DS mean nothing there: one of them is enough. */
+	if (f->code == CODE_64 && f->prefix >= GP_ES && f->prefix <= GP_DS &&
+	    f->prefix != GP_CS)
+		return false;
 	if ((row->prefix == PX_66 && f->size == GS_66) ||
 	    (row->prefix >= PX_F3 && (f->prefix == GP_F2 || f->prefix == GP_F3)))
 		return false;

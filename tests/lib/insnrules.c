@@ -13,15 +13,10 @@ const char *gen_excluded(const struct insn *in)
 	case OP_RDSEED: case OP_RDPMC:
 		return "gives what the machine is";
 	case OP_SYSCALL: case OP_SYSENTER: case OP_SYSRET: case OP_SYSEXIT:
-	case OP_INT: case OP_INTO:
+	case OP_INT:
 		return "calls the kernel";
 	case OP_SGDT: case OP_SIDT: case OP_SLDT: case OP_STR: case OP_SMSW:
 		return "the kernel answers in place of the CPU (UMIP)";
-	case OP_LAR: case OP_LSL: case OP_VERR: case OP_VERW:
-	case OP_MOV_TO_SEG: case OP_POP_SEG: case OP_LSS: case OP_LFS:
-	case OP_LGS: case OP_LES: case OP_LDS: case OP_CALL_FAR:
-	case OP_JMP_FAR: case OP_RET_FAR: case OP_IRET:
-		return "needs the kernel's descriptor tables";
 	case OP_INT1:
 		return "the kernel takes it for a step";
 	case OP_FXSAVE: case OP_FNSAVE: case OP_FNSTENV:
@@ -32,6 +27,12 @@ const char *gen_excluded(const struct insn *in)
 		return in->len > 1 ? "where it began is not said" : NULL;
 	case OP_MOV_TO_CR: case OP_MOV_FROM_CR:
 		return in->lock ? "LOCK means CR8 to AMD" : NULL;
+	case OP_LSS: case OP_LFS: case OP_LGS: case OP_CALL_FAR:
+	case OP_JMP_FAR:
+		return in->osize == 8 ? "AMD has no far pointers of 64 bits" :
+					NULL;
+	case OP_VERW:
+		return in->lock ? "the host does not mind LOCK" : NULL;
 	case OP_SHLD: case OP_SHRD:
 		return in->osize == 2 && in->mem &&
 		       OPND_KIND(in->row->opnd[2]) == K_FIX &&
@@ -59,6 +60,20 @@ const char *gen_excluded(const struct insn *in)
 			"66 means 16 bits to AMD, nothing to Intel" : NULL;
 	default:
 		return NULL;
+	}
+}
+
+bool gen_uses_segments(const struct insn *in)
+{
+	switch (in->op) {
+	case OP_LAR: case OP_LSL: case OP_VERR: case OP_VERW: case OP_ARPL:
+	case OP_MOV_TO_SEG: case OP_MOV_FROM_SEG: case OP_POP_SEG:
+	case OP_PUSH_SEG: case OP_LSS: case OP_LFS: case OP_LGS: case OP_LES:
+	case OP_LDS: case OP_CALL_FAR: case OP_JMP_FAR: case OP_RET_FAR:
+	case OP_IRET:
+		return true;
+	default:
+		return false;
 	}
 }
 

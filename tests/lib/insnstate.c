@@ -11,124 +11,6 @@
 #define CANONICAL_END	0x800000000000ull
 #define TASK_END	0x7ffffffff000ull
 
-/* x87 and SSE. */
-
-static void put_float32(struct gen *g, uint8_t *p)
-{
-	static const uint32_t some[] = { 0, 0x80000000, 0x3f800000, 0xbf800000,
-		0x7f800000, 0xff800000, 0x7fc00000, 0x7fa00001, 0xffffffff, 1,
-		0x807fffff, 0x00800000, 0x7f7fffff, 0x4f000000, 0xcf000000,
-		0x5f000000, 0x3f000000, 0x40490fdb, 0x4b000001, 0x33800000 };
-	uint32_t v = (uint32_t)gen_random(g);
-
-	if (v & 1)
-		v = some[(v >> 8) % 20];
-	else if (v & 2)
-		v = (v & 0x807fffff) | (0x78u + (v >> 4 & 15)) << 23;
-	memcpy(p, &v, 4);
-}
-
-static void put_float64(struct gen *g, uint8_t *p)
-{
-	static const uint64_t some[] = { 0, 1ull << 63, 0x3ff0000000000000,
-		0xbff0000000000000, 0x7ff0000000000000, 0xfff0000000000000,
-		0x7ff8000000000000, 0x7ff4000000000001, UINT64_MAX, 1,
-		0x800fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff,
-		0x41e0000000000000, 0xc1e0000000000000, 0x43e0000000000000,
-		0x3fe0000000000000, 0x4330000000000001, 0x36a0000000000000,
-		0x47efffffe0000000 };
-	uint64_t v = gen_random(g);
-
-	if (v & 1)
-		v = some[(v >> 8) % 20];
-	else if (v & 2)
-		v = (v & 0x800fffffffffffff) | (0x3f8 + (v >> 4 & 15)) << 52;
-	memcpy(p, &v, 8);
-}
-
-static void put_float80(struct gen *g, uint8_t *p)
-{
-	static const uint16_t exponents[] = { 0, 1, 0x3ffe, 0x3fff, 0x4000,
-		0x403d, 0x403e, 0x4040, 0x7ffe, 0x7fff, 0x3fc0, 0x3c00, 0x43ff,
-		0x401e, 0x3f80, 0x407f };
-	uint64_t r = gen_random(g), m = gen_value(g);
-	uint16_t e = exponents[r & 15];
-
-	if (r & 16)
-		e = (uint16_t)(0x3ff0 + (r >> 8 & 31));
-	if (r & 0xe0)
-		m |= e ? 1ull << 63 : 0;	/* else invalid ones too */
-	e |= (uint16_t)(r >> 1 & 0x8000);
-	memcpy(p, &m, 8);
-	memcpy(p + 8, &e, 2);
-}
-
-/* 16 bytes of a vector, of integers or of floating point. */
-static void put_vector(struct gen *g, uint8_t *p)
-{
-	uint64_t v[2] = { gen_value(g), gen_value(g) };
-	unsigned kind = gen_random(g) & 3;
-
-	memcpy(p, v, 16);
-	for (unsigned i = 0; kind == 1 && i < 16; i += 4)
-		put_float32(g, p + i);
-	for (unsigned i = 0; kind == 2 && i < 16; i += 8)
-		put_float64(g, p + i);
-}
-
-static bool keeps_masks(const struct insn *in)
-{
-	return in->op == OP_DPPS || in->op == OP_DPPD ||
-	       in->op == OP_CVTPI2PS || in->op == OP_CVTPD2PI || in->op == OP_CVTTPD2PI ||
-	       in->op == OP_CVTPS2PI || in->op == OP_CVTTPS2PI;
-}
-
-void gen_fpu(struct gen *g, const struct insn *in, uint8_t fx[512])
-{
-	uint64_t r = gen_random(g);
-	uint16_t cw = (uint16_t)(0x37f | (r & 0xc00)), sw;
-	uint32_t mxcsr = 0x1f80 | (r >> 16 & 0xe03f) | (r >> 22 & 0x40);
-
-	if (!(r & 7ull << 40))
-		cw &= (uint16_t)~0x300;
-	if (!(r & 7ull << 43))
-		cw &= (uint16_t)~0x100;
-	if (!(r >> 50 & 31))
-		cw &= (uint16_t)~(r >> 56 & 0x3f);
-	if (!(r >> 45 & 31))
-		mxcsr &= ~((uint32_t)(r >> 57) << 7 & 0x1380);
-	/* Is the MMX state entered even so, is the sum's flag set even so? */
-	if (keeps_masks(in))
-		mxcsr |= 0x1f80;
-	r = gen_random(g);
-	/* No exception may be pending. */
-	sw = (uint16_t)((r & 0x7f00) | (r >> 16 & 0x3f & cw));
-	sw &= 0x7f7f;
-	if (r >> 63)
-		sw |= r >> 62 & 1 ? 0x41 & (cw | 0x40) : 0;
-	if (sw & 0x3f & ~cw)
-		sw &= (uint16_t)~0x3f;
-	memset(fx, 0, 512);
-	memcpy(fx, &cw, 2);
-	memcpy(fx + 2, &sw, 2);
-	fx[4] = r >> 60 & 3 ? (uint8_t)(r >> 32) : r >> 62 ? 0xff : 0;
-	if (r >> 58 & 1)
-		fx[4] |= (uint8_t)(3 << (sw >> 11 & 7) | 3 >> (8 - (sw >> 11 & 7)));
-	memcpy(fx + 24, &mxcsr, 4);
-	memcpy(fx + 28, &(uint32_t){ 0xffff }, 4);
-	for (unsigned i = 0; i < 8; i++) {
-		if (IS_X87(in->op))
-			put_float80(g, fx + 32 + 16 * i);
-		else
-			put_vector(g, fx + 32 + 16 * i);
-		memset(fx + 32 + 16 * i + 10, 0, 6);
-	}
-	for (unsigned i = 160; i < 416; i += 16)
-		put_vector(g, fx + i);
-}
-
-/* Memory operands. */
-
 /* The most bytes that an operand has. */
 static unsigned access_len(const struct insn *in)
 {
@@ -195,12 +77,23 @@ static uint64_t pick_any(struct gen *g, unsigned len, bool low)
 	return areas[a].lin + at;
 }
 
+bool gen_has_parts(const struct insn *in)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		enum opnd_size size = OPND_SIZE(in->row->opnd[i]);
+
+		if (in->mem && (size == S_P || size == S_A || size == S_T))
+			return true;
+	}
+	return false;
+}
+
 /* AMD wants offsets to be canonical, Intel only sums with a base: there is
  * neither.
  */
 static uint64_t pick_target(struct gen *g, const struct insn *in, unsigned len)
 {
-	uint64_t to = pick_any(g, len, in->asize == 4);
+	uint64_t to = pick_any(g, len, in->asize < 8);
 
 	/* Of such the CPU touches the parts in its own order. */
 	if (len > 16)
@@ -208,7 +101,7 @@ static uint64_t pick_target(struct gen *g, const struct insn *in, unsigned len)
 	/* Ten bytes are two accesses to AMD, each with its own fault. */
 	if (len == 10 && in->asize == 4 && to + len > UINT32_MAX)
 		to -= TWIN_PAGE / 2;
-	return (in->seg >= CPU_FS || len == 10) &&
+	return in->code == CODE_64 && (in->seg >= CPU_FS || gen_has_parts(in)) &&
 	       to >= TASK_END - TWIN_PAGE ? TWIN_HIGH : to;
 }
 
@@ -225,40 +118,205 @@ static uint64_t bit_offset(const struct insn *in, const struct native_state *s)
 	return (uint64_t)(n >> (3 + __builtin_ctz(in->osize))) * in->osize;
 }
 
-static uint64_t segment_base(const struct insn *in,
-			     const struct native_state *s)
+static uint64_t base_of(const struct insn *in, unsigned seg,
+			const struct native_state *s)
 {
-	return in->seg == CPU_FS ? s->fs_base :
-	       in->seg == CPU_GS ? s->gs_base : 0;
+	if (in->code != CODE_64)
+		return native_ldt_base(s->seg[seg]);
+	return seg == CPU_FS ? s->fs_base : seg == CPU_GS ? s->gs_base : 0;
 }
 
-/* Let the memory operand begin at `to`, if registers can do that. */
-static void aim(struct gen *g, const struct gen_insn *gi, uint64_t to,
+/* What a register holds whose low `bytes` count: anything above them. */
+static uint64_t widen(struct gen *g, uint64_t v, unsigned bytes)
+{
+	unsigned bits = 8 * bytes;
+
+	return bytes == 8 ? v : (v & ((1ull << bits) - 1)) |
+				gen_random(g) << bits;
+}
+
+/* Do `len` bytes lie across pages, or across the segment's limit? */
+static bool is_parted(const struct cpu_segment *d, uint64_t off, unsigned len)
+{
+	uint64_t edge = (uint64_t)d->limit + 1, last = off + len - 1;
+
+	return (off < edge) != (last < edge) || last >> 16 != off >> 16 ||
+	       ((d->base + off) ^ (d->base + last)) >> 12;
+}
+
+/* Let all of it lie on one side. */
+static uint64_t keep_whole(const struct cpu_segment *d, uint64_t off,
+			   unsigned len)
+{
+	for (unsigned i = 0; i < 4 && is_parted(d, off, len); i++)
+		off -= len;
+	return (uint32_t)off;
+}
+
+/* The offset in segment `seg` that reaches `*to`, with addresses of `asize` bytes;
+ * if none does, another one, and *to is where that leads.
+ */
+static uint64_t offset_to(struct gen *g, const struct gen_insn *gi,
+			  const struct native_state *s, unsigned seg,
+			  unsigned asize, unsigned len, uint64_t *to)
+{
+	uint64_t base = base_of(&gi->insn, seg, s), off = *to - base, r;
+	struct cpu_segment d;
+
+	if (gi->insn.code == CODE_64)
+		return off;
+	r = gen_random(g);
+	off = (uint32_t)off;
+	/* Away from the code: ours has other bytes behind it. */
+	if (seg == CPU_CS) {
+		*to = NATIVE_CODE + 0x1400 + r % 0x1000;
+		return (uint32_t)(*to - base);
+	}
+	d = twin_segment(g->twin, s->seg[seg]);
+	if (len <= 16 && gi->insn.op != OP_MASKMOVQ &&
+	    gi->insn.op != OP_MASKMOVDQU && !(r & 15))
+		/* Across the limit, or up to it. */
+		off = d.limit + 1 - (r >> 8) % (len + 2) + (r >> 4 & 1);
+	else if (asize == 2 && off > 0xffff)
+		off = (r & 0xf0 ? TWIN_LOW - base : 0) + (r >> 8 & 0x1fff);
+	if (asize == 2)
+		off &= 0xffff;
+	if (gen_has_parts(&gi->insn))
+		off = keep_whole(&d, off, len);
+	*to = (uint32_t)(base + off);
+	return (uint32_t)off;
+}
+
+/* How many bytes of rSP count. */
+static unsigned stack_bytes(const struct gen *g, const struct gen_insn *gi,
+			    const struct native_state *s)
+{
+	if (gi->insn.code == CODE_64)
+		return 8;
+	return twin_segment(g->twin, s->seg[CPU_SS]).attr >> 14 & 1 ? 4 : 2;
+}
+
+/* rSP or rBP for the stack at `*to`. */
+static void set_stack_reg(struct gen *g, const struct gen_insn *gi,
+			  struct native_state *s, unsigned reg, uint64_t *to)
+{
+	unsigned bytes = stack_bytes(g, gi, s);
+	uint64_t off = offset_to(g, gi, s, CPU_SS, bytes, 8, to);
+
+	s->gpr[reg] = widen(g, off, bytes);
+}
+
+/* A stack that does not fault, be it pushed or popped; gives where it is. */
+static uint64_t set_good_stack(struct gen *g, const struct gen_insn *gi,
+			       struct native_state *s)
+{
+	uint64_t to = TWIN_LOW + 0x600 + gen_random(g) % 0x700;
+	struct cpu_segment d;
+	unsigned bytes;
+	uint32_t off;
+
+	if (gi->insn.code == CODE_64) {
+		s->gpr[CPU_RSP] = to;
+		return to;
+	}
+	d = twin_segment(g->twin, s->seg[CPU_SS]);
+	off = (uint32_t)(to - d.base);
+	bytes = stack_bytes(g, gi, s);
+	if ((bytes == 2 && off > 0xffff) || is_parted(&d, off - 160, 320) ||
+	    (d.attr & 4 ? off <= d.limit : off > d.limit)) {
+		s->seg[CPU_SS] = NATIVE_SEL(NK_DATA16);
+		off = (uint32_t)(to - native_ldt_base(s->seg[CPU_SS]));
+		bytes = 2;
+	}
+	s->gpr[CPU_RSP] = widen(g, off, bytes);
+	return to;
+}
+
+/* Would a relative call leave its segment?  Which is first, that fault or the
+ * stack's, is the CPU's own matter.
+ */
+static bool call_faults(const struct gen *g, const struct gen_insn *gi,
+			const struct native_state *s)
+{
+	const struct insn *in = &gi->insn;
+	struct cpu_segment cs = twin_segment(g->twin, s->seg[CPU_CS]);
+	uint64_t to = NATIVE_CODE + gi->offset + gi->len - cs.base + in->imm;
+
+	to &= in->osize == 2 ? 0xffff : 0xffffffff;
+	return in->code != CODE_64 && to > cs.limit;
+}
+
+/* Must the stack be a good one? */
+static bool wants_stack(struct gen *g, const struct gen_insn *gi,
+			const struct native_state *s)
+{
+	switch (gi->insn.op) {
+	case OP_CALL:
+		return call_faults(g, gi, s);
+	case OP_CALL_FAR: case OP_RET_FAR: case OP_IRET:
+		return true;
+	case OP_PUSHA: case OP_POPA:
+		return gen_random(g) & 3;
+	default:
+		return false;
+	}
+}
+
+/* Let the memory operand begin at `*to`, if registers can do that. */
+static void aim(struct gen *g, const struct gen_insn *gi, uint64_t *to,
 		struct native_state *s)
 {
 	const struct insn *in = &gi->insn;
-	uint64_t off = to - segment_base(in, s) - bit_offset(in, s) -
-		       (uint64_t)in->disp;
-	uint64_t high = in->asize == 4 ? gen_random(g) << 32 : 0;
+	uint64_t off = offset_to(g, gi, s, in->seg, in->asize, access_len(in),
+				 to);
 
+	off -= bit_offset(in, s) + (uint64_t)in->disp;
 	if (in->base == REG_RIP || in->base == REG_NONE) {
 		if (in->index != REG_NONE)
-			s->gpr[in->index] = (off >> in->scale) ^ high;
+			s->gpr[in->index] = widen(g, off >> in->scale,
+						  in->asize);
 		return;
 	}
 	if (in->index == in->base)
 		off /= 1 + (1ull << in->scale);
 	else if (in->index != REG_NONE)
 		off -= s->gpr[in->index] << in->scale;
-	if (in->asize == 4)
-		off = (uint32_t)off | high;
-	s->gpr[in->base] = off;
+	s->gpr[in->base] = widen(g, off, in->asize);
+}
+
+/* For LAR: without limit bits 16 to 19, which are undefined in its result. */
+static uint16_t some_selector(struct gen *g, const struct insn *in)
+{
+	uint16_t sel;
+
+	do
+		sel = gen_selector(g);
+	while (in->op == OP_LAR && twin_segment(g->twin, sel | 3).limit > 0xffff);
+	return sel;
+}
+
+/* A selector, or a far pointer. */
+static void poke_far(struct gen *g, const struct gen_insn *gi, uint8_t buf[32])
+{
+	const struct insn *in = &gi->insn;
+	bool code = in->op == OP_JMP_FAR || in->op == OP_CALL_FAR;
+	uint16_t sel = code ? gen_far_selector(g, in) : some_selector(g, in);
+	unsigned n = OPND_SIZE(in->row->opnd[code ? 0 : 1]) == S_P ?
+			in->osize : 0;
+	uint64_t v;
+
+	if (code) {
+		v = gen_code_target(g, gi) - native_ldt_base(sel);
+		memcpy(buf, &v, n);
+	}
+	memcpy(buf + n, &sel, 2);
 }
 
 /* What lies where the instruction will look. */
-static void poke(struct gen *g, struct twin *t, const struct insn *in,
+static void poke(struct gen *g, struct twin *t, const struct gen_insn *gi,
 		 uint64_t at, const struct native_state *s)
 {
+	const struct insn *in = &gi->insn;
 	uint8_t buf[32];
 
 	for (unsigned i = 0; i < 32; i += 8) {
@@ -267,9 +325,9 @@ static void poke(struct gen *g, struct twin *t, const struct insn *in,
 		memcpy(buf + i, &v, 8);
 	}
 	if (gen_uses_fpu(in)) {
-		put_vector(g, buf);
+		gen_vector(g, buf);
 		if (IS_X87(in->op) && access_len(in) == 10)
-			put_float80(g, buf);
+			gen_float80(g, buf);
 	}
 	if (in->op == OP_CMPXCHG && gen_random(g) & 1)
 		memcpy(buf, &s->gpr[CPU_RAX], 8);
@@ -279,6 +337,8 @@ static void poke(struct gen *g, struct twin *t, const struct insn *in,
 		memcpy(buf, &s->gpr[CPU_RAX], half);
 		memcpy(buf + half, &s->gpr[CPU_RDX], half);
 	}
+	if (gen_uses_segments(in))
+		poke_far(g, gi, buf);
 	/* AMD's MXCSR has a bit more. */
 	if (in->op == OP_LDMXCSR)
 		buf[2] &= 0xfd;
@@ -287,17 +347,38 @@ static void poke(struct gen *g, struct twin *t, const struct insn *in,
 	twin_poke(t, at, buf, 32);
 }
 
-/* Where an indirect jump may go: not to itself, nor into what the host has
- * behind it.
+/* Of RETF to another ring the rest of the stack is read first, or last; and to 64-bit
+ * code the new stack pointer is cut in the old way, or the new.
  */
-static uint64_t code_target(struct gen *g, const struct gen_insn *gi)
+static uint16_t return_selector(struct gen *g, const struct gen_insn *gi,
+				const struct native_state *s)
 {
-	uint64_t to;
+	const struct insn *in = &gi->insn;
+	uint16_t cs = gen_code_selector(g);
 
-	do
-		to = gen_random(g) % NATIVE_CODE_LEN;
-	while (to + 16 > gi->offset && to < gi->offset + gi->len + 8);
-	return NATIVE_CODE + to;
+	if (in->op == OP_RET_FAR && in->imm > 0x7f)
+		cs |= 3;
+	if (in->op == OP_RET_FAR && (cs | 3) == NATIVE_CS64 &&
+	    stack_bytes(g, gi, s) == 2)
+		cs = NATIVE_CS32;
+	return cs;
+}
+
+/* What RETF and IRET pop. */
+static void poke_return(struct gen *g, struct twin *t,
+			const struct gen_insn *gi, uint64_t at,
+			const struct native_state *s)
+{
+	const struct insn *in = &gi->insn;
+	uint16_t cs = return_selector(g, gi, s);
+	uint64_t v[5] = { gen_code_target(g, gi) - native_ldt_base(cs), cs,
+		gen_value(g) & ~0x100ull,	/* without TF */
+		TWIN_LOW + 0x800, NATIVE_SS64 };
+
+	if (!(gen_random(g) & 15))
+		v[4] = gen_selector(g);
+	for (unsigned i = 0; i < 5; i++)
+		twin_poke(t, at + i * in->osize, &v[i], in->osize);
 }
 
 /* The stack, as those use it that do so without saying. */
@@ -305,30 +386,54 @@ static void set_stack(struct gen *g, struct twin *t, const struct gen_insn *gi,
 		      struct native_state *s)
 {
 	const struct insn *in = &gi->insn;
-	uint64_t at = pick_any(g, 16, false), v = gen_value(g);
+	bool low = in->code != CODE_64;
+	uint64_t at = pick_any(g, 16, low), v = gen_value(g), bp;
 
 	if (in->op == OP_RET && gen_random(g) & 3)
-		v = code_target(g, gi);
+		v = gen_code_target(g, gi) - base_of(in, CPU_CS, s);
+	/* Some CPUs push 16 of the 32 bits. */
+	if (in->op == OP_PUSH_SEG)
+		v = 0;
+	if (in->op == OP_POP_SEG)
+		v = (v & ~0xffffull) | gen_selector(g);
+	if (wants_stack(g, gi, s)) {
+		at = set_good_stack(g, gi, s);
+	} else if (in->op == OP_PUSHA || in->op == OP_POPA) {
+		s->seg[CPU_SS] = NATIVE_SEL(NK_DATA16);
+		s->gpr[CPU_RSP] = widen(g, 0x800, 2);	/* nothing is there */
+	} else {
+		set_stack_reg(g, gi, s, CPU_RSP, &at);
+	}
 	/* No steps: TF is not set by what is poked, nor by what cannot be. */
 	if (in->op == OP_POPF) {
 		v &= ~0x100ull;
 		if (at + 8 > TWIN_RO && at < TWIN_RO + TWIN_PAGE)
-			at -= TWIN_PAGE + 8;
+			at = set_good_stack(g, gi, s);
+	}
+	/* Of 4 bytes some CPUs write, and check, but 2. */
+	if (in->op == OP_PUSH_SEG && in->osize == 4) {
+		at = set_good_stack(g, gi, s);
+		s->rflags &= ~(uint64_t)EFL_AC;
 	}
 	twin_poke(t, at, &v, 8);
-	s->gpr[CPU_RSP] = at;
+	if (in->op == OP_RET_FAR || in->op == OP_IRET)
+		poke_return(g, t, gi, at, s);
 	switch (in->op) {
 	case OP_PUSH: case OP_CALL: case OP_CALL_IND: case OP_PUSHF:
-	case OP_PUSH_SEG: case OP_ENTER:
+	case OP_PUSH_SEG: case OP_ENTER: case OP_CALL_FAR:
 		s->gpr[CPU_RSP] += in->op == OP_ENTER ? 72 : 8;
+		break;
+	case OP_PUSHA:
+		s->gpr[CPU_RSP] += 8 * in->osize;
 		break;
 	default:
 		break;
 	}
 	if (in->op == OP_ENTER || in->op == OP_LEAVE) {
-		s->gpr[CPU_RBP] = pick_any(g, 16, false);
+		bp = pick_any(g, 16, low);
 		if (in->op == OP_ENTER && gen_random(g) & 7)
-			s->gpr[CPU_RBP] = TWIN_LOW + 512 + (v & 0x1ff);
+			bp = TWIN_LOW + 512 + (v & 0x1ff);
+		set_stack_reg(g, gi, s, CPU_RBP, &bp);
 	}
 }
 
@@ -337,54 +442,70 @@ static bool uses_stack(const struct insn *in)
 	switch (in->op) {
 	case OP_PUSH: case OP_POP: case OP_PUSHF: case OP_POPF: case OP_CALL:
 	case OP_CALL_IND: case OP_RET: case OP_ENTER: case OP_LEAVE:
-	case OP_PUSH_SEG: case OP_PUSHA: case OP_POPA:
+	case OP_PUSH_SEG: case OP_PUSHA: case OP_POPA: case OP_POP_SEG:
+	case OP_RET_FAR: case OP_IRET: case OP_CALL_FAR:
 		return true;
 	default:
 		return false;
 	}
 }
 
-static void set_strings(struct gen *g, struct twin *t, const struct insn *in,
-			struct native_state *s)
+static void poke_alike(struct twin *t, const struct insn *in, uint64_t from,
+		       uint64_t to, uint64_t r, const struct native_state *s)
 {
-	uint64_t r = gen_random(g), n = r & 7 ? r >> 8 & 31 : r >> 8 & 1023;
-	bool low = in->asize == 4;
-	uint64_t from = pick_target(g, in, 8), to = pick_any(g, 8, low);
+	uint64_t acc = s->gpr[CPU_RAX];
+	uint8_t same[64];
 
-	if (!(r >> 3 & 7))
-		to = from + (r >> 32 & 31) - 16;	/* they overlap */
-	if (!(r >> 6 & 3))
-		poke(g, t, in, to, s);
 	if (in->op == OP_CMPS && r >> 40 & 1) {
-		uint8_t same[64];
-
 		for (unsigned i = 0; i < 64; i++)
 			same[i] = (uint8_t)(r >> (i & 3));
 		twin_poke(t, from, same, 64);
 		twin_poke(t, to, same, r >> 41 & 63);
 	}
 	if (in->op == OP_SCAS && r >> 40 & 1)
-		twin_poke(t, to, (uint64_t[]){ s->gpr[CPU_RAX],
-			s->gpr[CPU_RAX], s->gpr[CPU_RAX] }, 24);
+		twin_poke(t, to, (uint64_t[]){ acc, acc, acc }, 24);
+}
+
+/* Of a comparison's two operands one does not fault. */
+static void aim_good(const struct insn *in, struct native_state *s, bool source,
+		     uint64_t *from, uint64_t *to)
+{
+	unsigned seg = source ? in->seg : CPU_ES;
+
+	s->seg[seg] = NATIVE_SEL(NK_DATA16);
+	*(source ? from : to) = TWIN_RO - native_ldt_base(s->seg[seg]) + 5;
+}
+
+static void set_strings(struct gen *g, struct twin *t,
+			const struct gen_insn *gi, struct native_state *s)
+{
+	const struct insn *in = &gi->insn;
+	uint64_t r = gen_random(g), n = r & 7 ? r >> 8 & 31 : r >> 8 & 1023;
+	uint64_t from = pick_target(g, in, 8), off_from, off_to;
+	uint64_t to = pick_any(g, 8, in->asize < 8);
+
+	if (!(r >> 3 & 7))
+		to = from + (r >> 32 & 31) - 16;	/* they overlap */
 	/* Which of two faults is first depends on the CPU, and on REP. */
 	if (in->op == OP_CMPS)
 		*(r >> 43 & 1 ? &from : &to) = TWIN_RO + (r >> 44 & 7);
 	else if (!(r >> 42 & 63))
 		n = gen_value(g);
+	off_from = offset_to(g, gi, s, in->seg, in->asize, 8, &from);
+	off_to = offset_to(g, gi, s, CPU_ES, in->asize, 8, &to);
+	if (in->op == OP_CMPS && in->code != CODE_64)
+		aim_good(in, s, r >> 43 & 1 && in->seg != CPU_CS, &off_from,
+			 &off_to);
+	if (!(r >> 6 & 3))
+		poke(g, t, gi, to, s);
+	poke_alike(t, in, from, to, r, s);
 	if (in->op == OP_MOVS || in->op == OP_CMPS)
 		s->rflags &= ~(uint64_t)EFL_AC;		/* or #PF first? */
-	if (low) {
-		uint64_t high = gen_random(g) << 32;
-
-		from = (uint32_t)from | high;
-		to = (uint32_t)to | high;
-		n = (uint32_t)n | high;
-	}
-	s->gpr[CPU_RSI] = from - segment_base(in, s);
-	if (low)
-		s->gpr[CPU_RSI] = (uint32_t)s->gpr[CPU_RSI] | from >> 32 << 32;
-	s->gpr[CPU_RDI] = to;
-	s->gpr[CPU_RCX] = n;
+	if (in->code != CODE_64 && in->seg == CPU_CS)
+		s->rflags &= ~(uint64_t)EFL_DF;		/* away from the code */
+	s->gpr[CPU_RSI] = widen(g, off_from, in->asize);
+	s->gpr[CPU_RDI] = widen(g, off_to, in->asize);
+	s->gpr[CPU_RCX] = widen(g, n, in->asize);
 }
 
 /* A division that does not overflow. */
@@ -410,6 +531,12 @@ static void set_bases(struct gen *g, const struct insn *in,
 {
 	uint64_t v = gen_value(g);
 
+	if (in->code != CODE_64 || gen_uses_segments(in))
+		gen_segments(g, in, s);
+	s->fs_base = s->gs_base = 0;
+	/* AMD keeps the base where a null selector is loaded. */
+	if (in->code != CODE_64 || gen_uses_segments(in))
+		return;
 	if (in->asize == 4)
 		v %= TWIN_LOW;
 	else
@@ -436,15 +563,18 @@ static void set_operand(struct gen *g, struct twin *t,
 	const struct insn *in = &gi->insn;
 	uint64_t to = pick_target(g, in, access_len(in));
 
+	if (access_len(in) > 16 && in->code != CODE_64 && in->seg != CPU_CS)
+		s->seg[in->seg] = NATIVE_SEL(in->asize == 2 ? NK_DATA16 :
+					     NK_ODD32);
 	/* Which is first, #SS or that #GP?  (CMPXCHG16B does not know yet.) */
 	if (wants_alignment(in) &&
 	    (gen_random(g) & 15 || to >= TASK_END - TWIN_PAGE))
 		to &= ~15ull;
-	aim(g, gi, to, s);
-	poke(g, t, in, to, s);
+	aim(g, gi, &to, s);
+	poke(g, t, gi, to, s);
 	if ((in->op == OP_JMP_IND || in->op == OP_CALL_IND) &&
 	    gen_random(g) & 3) {
-		uint64_t v = code_target(g, gi);
+		uint64_t v = gen_code_target(g, gi) - base_of(in, CPU_CS, s);
 
 		twin_poke(t, to, &v, 8);
 	}
@@ -459,9 +589,21 @@ static void set_call(struct gen *g, const struct gen_insn *gi,
 	const struct insn *in = &gi->insn;
 
 	if (in->mem || gen_random(g) & 1)
-		s->gpr[CPU_RSP] = TWIN_LOW + 512 + gen_random(g) % 512;
+		set_good_stack(g, gi, s);
 	else
-		s->gpr[in->rm] = code_target(g, gi);
+		s->gpr[in->rm] = gen_code_target(g, gi) -
+				 base_of(in, CPU_CS, s);
+}
+
+/* Where a register holds a selector. */
+static void set_selectors(struct gen *g, const struct insn *in,
+			  struct native_state *s)
+{
+	uint16_t sel = some_selector(g, in);
+
+	memcpy(&s->gpr[in->rm], &sel, 2);
+	if (in->op == OP_ARPL)
+		s->gpr[in->reg] ^= gen_random(g) & 3;
 }
 
 void gen_state(struct gen *g, struct twin *t, const struct gen_insn *gi,
@@ -489,22 +631,33 @@ void gen_state(struct gen *g, struct twin *t, const struct gen_insn *gi,
 		s->gpr[CPU_RCX] = r >> 8 & 1;
 	if (bit_offset(in, s) && r >> 36 & 3)
 		s->gpr[in->reg] = r >> 50;
-	if (in->op == OP_XLAT)
-		s->gpr[CPU_RBX] = pick_target(g, in, 1) -
-				  segment_base(in, s) -
-				  (uint8_t)s->gpr[CPU_RAX];
+	if (in->op == OP_XLAT) {
+		r = pick_target(g, in, 1);
+		s->gpr[CPU_RBX] = widen(g, offset_to(g, gi, s, in->seg,
+						     in->asize, 1, &r) -
+					   (uint8_t)s->gpr[CPU_RAX], in->asize);
+	}
 	/* Whether bytes that are not stored fault is the CPU's own matter. */
-	if (in->op == OP_MASKMOVQ || in->op == OP_MASKMOVDQU)
-		s->gpr[CPU_RDI] = TWIN_LOW + (r >> 20) % (TWIN_PAGE * 2 - 16) -
-				  segment_base(in, s);
+	if (in->op == OP_MASKMOVQ || in->op == OP_MASKMOVDQU) {
+		r = TWIN_LOW + (r >> 20) % (TWIN_PAGE * 2 - 16);
+		if (in->code != CODE_64 && in->seg != CPU_CS)
+			s->seg[in->seg] = NATIVE_SEL(NK_DATA16);
+		s->gpr[CPU_RDI] = widen(g, offset_to(g, gi, s, in->seg,
+						     in->asize, 16, &r),
+					in->asize);
+	}
 	if (IS_STRING(in->op) || in->op == OP_INS || in->op == OP_OUTS)
-		set_strings(g, t, in, s);
+		set_strings(g, t, gi, s);
 	if (uses_stack(in))
 		set_stack(g, t, gi, s);
 	if (in->mem)
 		set_operand(g, t, gi, s);
 	if (in->op == OP_CALL_IND)
 		set_call(g, gi, s);
+	if (gen_uses_segments(in) && !in->mem && in->has_modrm)
+		set_selectors(g, in, s);
+	for (unsigned i = 0; in->code != CODE_64 && i < 16; i++)
+		s->gpr[i] = (uint32_t)s->gpr[i];
 	if (gen_uses_fpu(in))
 		gen_fpu(g, in, s->fxsave);
 }

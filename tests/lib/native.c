@@ -12,15 +12,18 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <ucontext.h>
 
 #include "native_ldt.h"
 #include "tests/check.h"
 
 #define PAGE		4096u
-#define EXIT_LEN	8u	/* a jump to `landing`, at most */
+#define TICK_US		100000	/* of CPU time: ten thousands of runs */
 #define LANDING		(NATIVE_CODE + 0x100000)
 #define HAS_FSGSBASE	2u	/* of AT_HWCAP2 */
+
+#define N_SIGNALS	6u
 
 /* One for the process, as its signal handlers are. */
 struct native_ctx {
@@ -42,7 +45,8 @@ struct native_ctx {
 	uint8_t *landing;	/* where it ends: a jump to native_exit */
 	unsigned offset, len;	/* what was put there last */
 	void *stack;
-	struct sigaction old[5];
+	struct sigaction old[N_SIGNALS];
+	struct itimerval old_timer;
 	stack_t old_stack;
 };
 
@@ -162,7 +166,8 @@ __asm__(".pushsection .text\n"
 	"ret\n"
 	".popsection\n");
 
-static const int signals[] = { SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE };
+static const int signals[] = { SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE,
+				    SIGVTALRM };
 
 static const uint8_t greg_of[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX,
 	REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11,
@@ -191,6 +196,15 @@ static inline void take_back_fs(struct native_ctx *c)
 			   "=m"(c->s.seg[4]), "=m"(c->s.seg[5]));
 }
 
+/* Not in what leads there and back, where the state is neither's. */
+__attribute__((no_stack_protector, no_sanitize("all")))
+static bool in_code(const struct native_ctx *c, const greg_t *r)
+{
+	return c->running &&
+	       ((uint16_t)r[REG_CSGSFS] != NATIVE_CS64 ||
+		(uint64_t)r[REG_RIP] - NATIVE_CODE < NATIVE_CODE_LEN + PAGE);
+}
+
 /* A fault of the instructions: keep the state, and go on at native_leave. */
 __attribute__((no_stack_protector, no_sanitize("all")))
 static void on_signal(int sig, siginfo_t *info, void *context)
@@ -199,12 +213,15 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	greg_t *r = uc->uc_mcontext.gregs;
 	struct native_ctx *c = &native_ctx;
 
+	if (sig == SIGVTALRM && !in_code(c, r))
+		return;
 	take_back_fs(c);
 	(void)info;
 	if (!c->running) {
 		signal(sig, SIG_DFL);
 		return;
 	}
+	c->end.cut = sig == SIGVTALRM;
 	for (unsigned i = 0; i < 16; i++)
 		c->s.gpr[i] = (uint64_t)r[greg_of[i]];
 	c->s.rflags = (uint64_t)r[REG_EFL];
@@ -268,6 +285,7 @@ void native_open(void)
 	struct sigaction sa = { .sa_sigaction = on_signal,
 				.sa_flags = SA_SIGINFO | SA_ONSTACK };
 	stack_t stack = { .ss_size = 1 << 16 };
+	struct itimerval tick = { { 0, TICK_US }, { 0, TICK_US } };
 
 	c->with_bases = getauxval(AT_HWCAP2) & HAS_FSGSBASE;
 	c->code = map_at(NATIVE_CODE, NATIVE_CODE_LEN + PAGE,
@@ -278,15 +296,17 @@ void native_open(void)
 	CHECK(c->stack);
 	stack.ss_sp = c->stack;
 	CHECK(!sigaltstack(&stack, &c->old_stack));
-	for (unsigned i = 0; i < 5; i++)
+	for (unsigned i = 0; i < N_SIGNALS; i++)
 		CHECK(!sigaction(signals[i], &sa, &c->old[i]));
+	CHECK(!setitimer(ITIMER_VIRTUAL, &tick, &c->old_timer));
 }
 
 void native_close(void)
 {
 	struct native_ctx *c = &native_ctx;
 
-	for (unsigned i = 0; i < 5; i++)
+	CHECK(!setitimer(ITIMER_VIRTUAL, &c->old_timer, NULL));
+	for (unsigned i = 0; i < N_SIGNALS; i++)
 		CHECK(!sigaction(signals[i], &c->old[i], NULL));
 	c->old_stack.ss_flags &= SS_DISABLE;
 	CHECK(!sigaltstack(&c->old_stack, NULL));
@@ -319,13 +339,13 @@ int native_put_code(unsigned offset, const void *bytes, size_t len,
 	uint8_t *at = c->code + offset;
 
 	if (offset > NATIVE_CODE_LEN ||
-	    len > NATIVE_CODE_LEN - EXIT_LEN - offset)
+	    len > NATIVE_CODE_LEN - NATIVE_EXIT_LEN - offset)
 		return -1;
 	memset(c->code + c->offset, 0xcc, c->len);
 	memcpy(at, bytes, len);
 	put_exit(at + len, offset + (unsigned)len, bits);
 	c->offset = offset;
-	c->len = (unsigned)len + EXIT_LEN;
+	c->len = (unsigned)len + NATIVE_EXIT_LEN;
 	return 0;
 }
 
@@ -364,7 +384,7 @@ void native_run(struct native_state *s, struct native_end *end)
 		c->far.selector = cs;
 	}
 	c->end = (struct native_end){
-		.rip = c->entry + c->len - EXIT_LEN };
+		.rip = c->entry + c->len - NATIVE_EXIT_LEN };
 	c->running = true;
 	__asm__ volatile("" ::: "memory");
 	native_enter();

@@ -11,8 +11,8 @@
  *	native_run(&state, &end);	as often as wanted, about 0.2 us each
  *
  * The instructions end by running off their last byte.  All else of the code
- * area is INT3: a jump into it ends the run there.  What is not caught: endless
- * loops, SYSCALL, and writes into this program's own memory; use absolute
+ * area is INT3: a jump into it ends the run there.  Endless loops end after a
+ * while.  What is not caught: SYSCALL, and writes into this program's own memory; use absolute
  * addresses that native_map() gave, with guard pages around.
  *
  * The bases of FS and GS are the state's if native_has_bases(), else this
@@ -28,6 +28,7 @@
 /* Where instructions run: low, so that 32-bit addresses reach it. */
 #define NATIVE_CODE	0x20000000ul
 #define NATIVE_CODE_LEN	0x2000u		/* two pages, so they may cross */
+#define NATIVE_EXIT_LEN	8u		/* bytes behind the instructions */
 
 /* RFLAGS that can be set: status, DF, NT, AC, ID. */
 #define NATIVE_FLAGS	0x244cd5ul
@@ -48,13 +49,16 @@ struct native_state {
 
 struct native_end {
 	bool fault;
+	bool cut;		/* it took too long: ended somewhere */
 	int vector;		/* 0 #DE, 1 #DB, 3 INT3, 6 #UD, 13 #GP, 14 #PF ... */
 	uint64_t error;		/* error code, 0 without */
 	uint64_t cr2;		/* of a #PF */
 	uint64_t rip;		/* where it ended, in CS; a fault: of the instruction */
 };
 
-/* Take the code area and the signals SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE. */
+/* Take the code area, the signals SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE and
+ * SIGVTALRM, and the timer of that.
+ */
 void native_open(void);
 void native_close(void);
 

@@ -11,6 +11,7 @@
 #define CODE_SIZE	(NATIVE_CODE_LEN + TWIN_PAGE)
 #define MAX_INSNS	20000
 #define INT3		0xcc
+#define PUSHED		32u		/* bytes of the longest far call's */
 #define CR4_FSGSBASE	0x10000u
 
 /* Memory: where it is, and where in the software CPU's copy. */
@@ -252,6 +253,9 @@ static void run_ours(struct twin *t, const struct native_state *in)
 	end->vector = cpu->fault.vector;
 	end->error = cpu->fault.has_error ? cpu->fault.error : 0;
 	end->cr2 = end->vector == EXC_PF ? cpu->fault.cr2 : 0;
+	/* A trap, which nobody delivers here. */
+	if (end->vector == EXC_OF)
+		end->rip += t->cpu->u->len;
 	end->ran_off = end->vector == EXC_BP;
 	/* Until there is an INT3. */
 	if (end->vector == EXC_UD && is_int3(t))
@@ -268,6 +272,7 @@ static void run_host(struct twin *t, const struct native_state *in)
 	native_run(&t->host, &end);
 	t->host_end = (struct twin_end){ .vector = end.vector, .rip = end.rip,
 					 .error = end.error, .cr2 = end.cr2 };
+	t->cut = end.cut;
 	if (!end.fault || end.vector == EXC_BP) {
 		t->host_end.ran_off = true;
 		t->host_end.vector = EXC_BP;
@@ -296,9 +301,11 @@ static bool same_end(struct twin *t)
 	return false;
 }
 
+/* Outside of 64-bit code the upper halves are undefined. */
 static bool same_gpr(struct twin *t, bool legacy)
 {
-	uint64_t mask = legacy ? UINT32_MAX : UINT64_MAX;
+	uint16_t cs = t->host.seg[CPU_CS];
+	uint64_t mask = cs && cs != NATIVE_CS64 ? UINT32_MAX : UINT64_MAX;
 
 	for (unsigned i = 0; i < (legacy ? 8 : 16); i++)
 		if ((t->host.gpr[i] ^ t->ours.gpr[i]) & mask) {
@@ -310,6 +317,12 @@ static bool same_gpr(struct twin *t, bool legacy)
 	return true;
 }
 
+/* A null selector's lowest bits do not survive an interrupt. */
+static bool same_selector(uint16_t a, uint16_t b)
+{
+	return a == b || (a < 4 && b < 4);
+}
+
 static bool same_segments(struct twin *t, bool legacy)
 {
 	if (!legacy && native_has_bases() &&
@@ -319,7 +332,7 @@ static bool same_segments(struct twin *t, bool legacy)
 		return false;
 	}
 	for (unsigned i = 0; t->host.seg[CPU_CS] && i < 6; i++)
-		if (t->host.seg[i] != t->ours.seg[i]) {
+		if (!same_selector(t->host.seg[i], t->ours.seg[i])) {
 			snprintf(t->why, sizeof(t->why), "segment register %u"
 				 ": host %x, ours %x", i, t->host.seg[i],
 				 t->ours.seg[i]);
@@ -395,12 +408,38 @@ static bool same_memory(struct twin *t)
 	return true;
 }
 
+/* What lies below the stack pointer is as the host has it. */
+static void forget_pushes(struct twin *t, const struct native_state *in)
+{
+	struct cpu_segment ss = twin_segment(t, in->seg[CPU_SS]);
+	uint64_t sp = in->gpr[CPU_RSP];
+
+	if (t->code != CODE_64)
+		sp = (uint32_t)(ss.base + (ss.attr >> 14 & 1 ? sp : (uint16_t)sp));
+	for (unsigned i = 0; i < N_PIECES; i++) {
+		uint64_t from = max_u64(sp - PUSHED, pieces[i].lin);
+		uint64_t to = min_u64(sp, pieces[i].lin + pieces[i].len);
+
+		if (from < to)
+			memcpy(t->ram + pieces[i].offset + (from - pieces[i].lin),
+			       host_at(from), to - from);
+	}
+}
+
 static void make_alike(struct twin *t)
 {
 	for (unsigned i = 0; i < N_PIECES; i++)
 		memcpy(t->ram + pieces[i].offset, host_at(pieces[i].lin),
 		       pieces[i].len);
 	set_state(t);
+}
+
+static bool says_nothing(const struct twin *t)
+{
+	uint64_t at = t->cpu->rip + t->cpu->seg[CPU_CS].base - NATIVE_CODE;
+
+	return t->cut || (t->our_end.ran_off && at - t->code_at - t->code_len - 1
+			  < NATIVE_EXIT_LEN - 1);
 }
 
 bool twin_run(struct twin *t, const struct native_state *in,
@@ -412,13 +451,28 @@ bool twin_run(struct twin *t, const struct native_state *in,
 	t->why[0] = 0;
 	run_host(t, in);
 	run_ours(t, in);
+	if (says_nothing(t)) {
+		t->n_dropped++;
+		make_alike(t);
+		return true;
+	}
+	if (!t->host_end.ran_off && t->loose_stack)
+		forget_pushes(t, in);
 	if (!t->host_end.ran_off && !t->several)
 		undefined = 0;	/* as if it had not run */
 	same = same_end(t) && same_general(t, undefined) &&
-	       (!with_fpu || same_fpu(t)) && same_memory(t);
+	       (!with_fpu || same_fpu(t)) && (t->late || same_memory(t));
 	if (!same)
 		make_alike(t);
 	return same;
+}
+
+bool twin_settle(struct twin *t)
+{
+	if (same_memory(t))
+		return true;
+	make_alike(t);
+	return false;
 }
 
 static void print_state(const char *name, const struct native_state *s)

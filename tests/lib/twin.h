@@ -43,6 +43,8 @@ struct twin {
 	enum code_size code;		/* of what is put next; may be set */
 	bool has_segments;		/* there are segments for 16 and 32 bits */
 	bool several;			/* the same: faults come after others */
+	bool loose_stack;		/* the same: a fault may come behind pushes */
+	bool late;			/* the same: memory is compared by twin_settle() */
 	bool code_writable;
 	struct soft_test *soft;
 	struct cpu *cpu;
@@ -50,7 +52,8 @@ struct twin {
 	struct native_state host, ours;	/* after twin_run() */
 	struct twin_end host_end, our_end;
 	unsigned code_at, code_len;
-	bool with_fpu;
+	bool with_fpu, cut;
+	uint64_t n_dropped;		/* runs that say nothing: see twin_run() */
 	struct cpu_segment segs[NK_N], flat, cs32, cs64;
 	char why[160];			/* what differed */
 };
@@ -75,10 +78,14 @@ void twin_set_how(struct twin *t, enum twin_how how);
 /* Run both from `in`, whose CS is of the bits that the code was put with.  Flags in
  * `undefined` (RFLAGS bits) are not compared, unless a single instruction has not
  * run; the x87 and SSE state only if `with_fpu`.  False: t->why says what differs,
- * and the copies of memory are made alike again.
+ * and the copies of memory are made alike again.  (True as well if the host took too
+ * long, or jumped into what is behind the code there.)
  */
 bool twin_run(struct twin *t, const struct native_state *in,
 	      uint64_t undefined, bool with_fpu);
+
+/* With `late`: compare the memory, as twin_run() does. */
+bool twin_settle(struct twin *t);
 
 /* To standard output: the code, the state before and both after. */
 void twin_report(const struct twin *t, const struct native_state *in);
