@@ -42,6 +42,8 @@ struct vm_config {
 	struct cpu_topology topology;
 	enum cpu_model cpu;
 	const struct accel *accel;
+	bool emulated;		/* its report said so: KVM needs the software CPU's
+				 * help, and the model "host" is one that gets it */
 	struct vm_boot boot;
 	enum vm_screen screen;	/* see screen.h */
 	uint64_t timeout;	/* ns of the host's time; 0: none */

@@ -230,43 +230,6 @@ static void test_second_cpu(void)
 	rig_free(rig);
 }
 
-GUEST(not_emulated, 64,
-      "mov $0xd0000000, %ebx\n .byte 0x66, 0x0f, 0xfe, 0x03\n"
-      "mov $0xf4, %edx\n out %al, %dx\n");	/* paddd (%rbx), %xmm0 */
-
-static int skip_paddd(struct vcpu *cpu, struct cpu_state *s, struct err *e)
-{
-	(void)cpu;
-	(void)e;
-	s->rip += 4;
-	s->gpr[CPU_RAX] = 0x42;
-	return 0;
-}
-
-/* Vector arithmetic on device memory is nothing that KVM emulates anywhere. */
-static void test_not_emulated(void)
-{
-	struct rig *rig = rig_new(1, NULL, 0);
-	struct vcpu *cpu = cpu_of(rig, 0);
-	enum vcpu_exit why;
-	struct err e = { "" };
-	struct cpu_state s;
-
-	rig_load(rig, RIG_CODE, not_emulated, GUEST_LEN(not_emulated));
-	rig_start64(rig);
-	CHECK_EQ(accel_kvm.get_state(cpu, &s), 0);
-	s.cr4 |= 0x200;		/* OSFXSR */
-	CHECK_EQ(accel_kvm.set_state(cpu, &s), 0);
-	CHECK_EQ(accel_kvm.run(cpu, &why, &e), -EOPNOTSUPP);
-	CHECK(strstr(e.text, "0x8:0x1005"));
-	CHECK(strstr(e.text, "66 0f fe 03"));
-	/* Somebody who can takes over. */
-	kvm_cpu_of(cpu)->assist = skip_paddd;
-	CHECK_EQ(rig_run(rig, 0), VCPU_KICKED);
-	CHECK_EQ(rig->done, 0x42);
-	rig_free(rig);
-}
-
 GUEST(breakpoint, 32, "nop\n int3\n nop\n hlt\n");
 
 static void test_debug(void)
@@ -304,7 +267,6 @@ int main(void)
 	test_dead();
 	test_nmi_pending();
 	test_second_cpu();
-	test_not_emulated();
 	test_debug();
 	return 0;
 }

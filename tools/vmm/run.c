@@ -32,6 +32,7 @@ static int choose_accel(struct cli *cli, struct run *run)
 			accel = NULL;
 	}
 	run->config.accel = accel;
+	run->config.emulated = report.quality == ACCEL_EMULATED;
 	if (accel)
 		return CLI_DONE;
 	cli_error(cli, "%s; 'vmm accel' shows what there is",

@@ -83,6 +83,8 @@ static int set_up_vm(int fd)
 {
 	struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP,
 					.args = { KVM_PINS } };
+	struct kvm_enable_cap failures = {
+		.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE, .args = { 1 } };
 	uint64_t identity = IDENTITY_MAP;
 	int rc = kvm_ioctl(fd, KVM_SET_IDENTITY_MAP_ADDR, &identity);
 
@@ -91,6 +93,11 @@ static int set_up_vm(int fd)
 			-errno : 0;
 	if (!rc)
 		rc = kvm_ioctl(fd, KVM_ENABLE_CAP, &split);
+	/* Programs' instructions that KVM cannot emulate come to kvm_assist.c
+	 * too.  Older kernels raise #UD for them.
+	 */
+	if (!rc)
+		kvm_ioctl(fd, KVM_ENABLE_CAP, &failures);
 	return rc;
 }
 

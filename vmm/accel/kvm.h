@@ -46,6 +46,8 @@ struct kvm_vm {
 	uint32_t debug_flags;		/* KVM_GUESTDBG_* there are */
 };
 
+struct assist;
+
 struct kvm_vcpu {
 	int fd;
 	struct kvm_run *run;
@@ -60,11 +62,7 @@ struct kvm_vcpu {
 	struct kvm_lapic_state lapic0;
 	struct kvm_msrs *msrs0;
 
-	/* Execute one instruction that KVM cannot, on `s`, which becomes the
-	 * vCPU's state; negative errno and a sentence if it cannot either.
-	 * NULL: nobody can.
-	 */
-	int (*assist)(struct vcpu *cpu, struct cpu_state *s, struct err *e);
+	struct assist *assist;		/* made when it is needed first */
 };
 
 static inline struct kvm_vm *kvm_of(const struct vm *vm)
@@ -129,6 +127,13 @@ void kvm_vcpu_fini(struct vcpu *cpu);
 int kvm_run_vcpu(struct vcpu *cpu, enum vcpu_exit *why, struct err *e);
 void kvm_kick(struct vcpu *cpu);
 
+/* kvm_assist.c */
+
+/* KVM cannot emulate an instruction: let the software CPU execute it.  An enum
+ * assist_end, or negative errno and a sentence.
+ */
+int kvm_assist(struct vcpu *cpu, struct err *e);
+
 /* kvm_debug.c */
 
 /* Before KVM_RUN: tell KVM what the debugger wants. */
@@ -144,6 +149,11 @@ bool kvm_failed_at_int3(struct vcpu *cpu);
 int kvm_vcpu_reset(struct vcpu *cpu);
 int kvm_get_state(struct vcpu *cpu, struct cpu_state *s);
 int kvm_set_state(struct vcpu *cpu, const struct cpu_state *s);
+/* The same for what differs from `old`, which is what it has; never the TSC.  Not
+ * for changes by others: KVM's LAPIC is left alone.
+ */
+int kvm_change_state(struct vcpu *cpu, const struct cpu_state *old,
+		     const struct cpu_state *s);
 /* Keep the state of a new vCPU for kvm_vcpu_reset(). */
 int kvm_keep_initial(struct vcpu *cpu, struct err *e);
 

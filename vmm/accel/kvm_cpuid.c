@@ -50,10 +50,19 @@ static void to_kvm(const struct cpuid_table *table, struct kvm_cpuid2 *out)
 	}
 }
 
+/* Where KVM emulates it lacks much of v2, and the software CPU, which helps it
+ * (kvm_assist.c), what is beyond.
+ */
+static enum cpu_model model(const struct vm *vm)
+{
+	return vm->config.cpu == CPU_HOST && vm->config.emulated ?
+		CPU_V1 : vm->config.cpu;
+}
+
 int kvm_set_cpuid(struct vcpu *cpu, struct err *e)
 {
 	struct cpuid_request want = {
-		.model = cpu->vm->config.cpu,
+		.model = model(cpu->vm),
 		.topology = cpu->vm->config.topology,
 		.vcpu = cpu->index, .host = &kvm_of(cpu->vm)->supported,
 		.kvm = true,

@@ -64,7 +64,8 @@ static int get_msrs(int fd, struct cpu_state *s)
 	return 0;
 }
 
-static int set_msrs(int fd, const struct cpu_state *s)
+/* `tsc`: that too, which else goes on as it does. */
+static int set_msrs(int fd, const struct cpu_state *s, bool tsc)
 {
 	struct cpu_state copy = *s;
 	union msrs m;
@@ -73,6 +74,8 @@ static int set_msrs(int fd, const struct cpu_state *s)
 	name_msrs(&m);
 	for (size_t i = 0; i < N_STATE_MSRS; i++)
 		m.list.entries[i].data = *msr_field(&copy, i);
+	if (!tsc)	/* the first one: the second in its place */
+		m.list.entries[0] = m.list.entries[1];
 	n = kvm_ioctl(fd, KVM_SET_MSRS, &m);
 	if (n < 0)
 		return n;
@@ -283,7 +286,7 @@ static int set_state(struct kvm_vcpu *k, const struct cpu_state *s,
 	if (!rc)
 		rc = set_debug(k->fd, s);
 	if (!rc)
-		rc = set_msrs(k->fd, s);
+		rc = set_msrs(k->fd, s, true);
 	if (!rc)
 		rc = set_fpu(k->fd, s, keep_vectors);
 	return rc;
@@ -292,6 +295,35 @@ static int set_state(struct kvm_vcpu *k, const struct cpu_state *s,
 int kvm_set_state(struct vcpu *cpu, const struct cpu_state *s)
 {
 	return set_state(kvm_cpu_of(cpu), s, true);
+}
+
+/* Do the bytes of [from, to) differ?  Holes do not matter: at worst they tell of
+ * a change that is none.
+ */
+#define DIFFERS(from, to) \
+	memcmp((const uint8_t *)old + offsetof(struct cpu_state, from), \
+	       (const uint8_t *)s + offsetof(struct cpu_state, from), \
+	       offsetof(struct cpu_state, to) - \
+	       offsetof(struct cpu_state, from))
+
+int kvm_change_state(struct vcpu *cpu, const struct cpu_state *old,
+		     const struct cpu_state *s)
+{
+	struct kvm_vcpu *k = kvm_cpu_of(cpu);
+	int rc = 0;
+
+	k->run->ready_for_interrupt_injection = 0;
+	if (DIFFERS(seg, dr))
+		rc = set_sregs(k, s);
+	if (!rc && DIFFERS(gpr, seg))
+		rc = set_regs(k->fd, s);
+	if (!rc && DIFFERS(dr, apic_base))
+		rc = set_debug(k->fd, s);
+	if (!rc && (DIFFERS(star, tsc) || DIFFERS(tsc_aux, fxsave)))
+		rc = set_msrs(k->fd, s, false);
+	if (!rc && memcmp(old->fxsave, s->fxsave, sizeof(s->fxsave)))
+		rc = set_fpu(k->fd, s, true);
+	return rc;
 }
 
 union one_msr {

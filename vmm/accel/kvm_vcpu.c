@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "vmm/accel/kvm.h"
+#include "vmm/accel/soft/assist.h"
 
 #define KERNEL_SIGSET_LEN 8u
 
@@ -71,6 +72,7 @@ void kvm_vcpu_fini(struct vcpu *cpu)
 	if (k->fd >= 0)
 		close(k->fd);
 	free(k->msrs0);
+	assist_free(k->assist);
 	free(k);
 	cpu->accel_state = NULL;
 }
@@ -150,71 +152,30 @@ static void do_mmio(struct vm *vm, struct kvm_run *run)
 	}
 }
 
-/* The instruction's bytes in hexadecimal: KVM's, or those in memory. */
-static void hex_instruction(struct vcpu *cpu, const struct cpu_state *s,
-			    char *out, size_t len)
-{
-	struct kvm_run *run = kvm_cpu_of(cpu)->run;
-	struct kvm_translation t = {
-		.linear_address = s->seg[CPU_CS].base + s->rip };
-	uint8_t bytes[15];
-	size_t n = 0, used = 0;
-
-	if (run->emulation_failure.ndata >= 3 &&
-	    (run->emulation_failure.flags &
-	     KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES)) {
-		n = run->emulation_failure.insn_size;
-		n = n < sizeof(bytes) ? n : sizeof(bytes);
-		memcpy(bytes, run->emulation_failure.insn_bytes, n);
-	} else if (!kvm_ioctl(kvm_cpu_of(cpu)->fd, KVM_TRANSLATE, &t) &&
-		   t.valid && !mem_read(cpu->vm, t.physical_address, bytes, 8)) {
-		n = 8;
-	}
-	snprintf(out, len, "%s", n ? "" : "not known");
-	for (size_t i = 0; i < n; i++)
-		used += (size_t)snprintf(out + used, len - used, "%s%02x",
-					 i ? " " : "", bytes[i]);
-}
-
-/* An instruction that KVM cannot emulate: somebody else may. */
-static int emulation_failed(struct vcpu *cpu, struct err *e)
-{
-	struct kvm_vcpu *k = kvm_cpu_of(cpu);
-	struct cpu_state s;
-	char bytes[64];
-	int rc = kvm_get_state(cpu, &s);
-
-	if (rc)
-		return fail_rc(e, rc, "KVM: reading the state of CPU %u",
-			       cpu->index);
-	if (k->assist) {
-		rc = k->assist(cpu, &s, e);
-		if (!rc)
-			rc = kvm_set_state(cpu, &s);
-		return rc;
-	}
-	hex_instruction(cpu, &s, bytes, sizeof(bytes));
-	return fail(e, EOPNOTSUPP, "KVM cannot execute the instruction of CPU "
-		    "%u at %#x:%#llx, whose bytes are %s", cpu->index,
-		    s.seg[CPU_CS].selector, (unsigned long long)s.rip, bytes);
-}
-
-static int internal_error(struct vcpu *cpu, struct err *e)
-{
-	struct kvm_run *run = kvm_cpu_of(cpu)->run;
-
-	if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
-		return emulation_failed(cpu, e);
-	return fail(e, EIO, "KVM failed on CPU %u: internal error %u",
-		    cpu->index, run->internal.suberror);
-}
-
 enum { GO_ON = 1 };	/* beside 0 (leave, *why is set) and negative errno */
 
 static int leave(enum vcpu_exit *why, enum vcpu_exit what)
 {
 	*why = what;
 	return 0;
+}
+
+static int internal_error(struct vcpu *cpu, enum vcpu_exit *why, struct err *e)
+{
+	struct kvm_run *run = kvm_cpu_of(cpu)->run;
+	int rc;
+
+	if (run->internal.suberror != KVM_INTERNAL_ERROR_EMULATION)
+		return fail(e, EIO, "KVM failed on CPU %u: internal error %u",
+			    cpu->index, run->internal.suberror);
+	if (kvm_failed_at_int3(cpu))
+		return leave(why, VCPU_DEBUG);
+	rc = kvm_assist(cpu, e);
+	if (rc < 0)
+		return rc;
+	if (rc == ASSIST_SHUTDOWN)
+		return leave(why, VCPU_SHUTDOWN);
+	return rc == ASSIST_DEBUG ? leave(why, VCPU_DEBUG) : GO_ON;
 }
 
 static enum vm_exit exit_kind(uint32_t reason)
@@ -237,7 +198,6 @@ static enum vm_exit exit_kind(uint32_t reason)
 static int handle_exit(struct vcpu *cpu, enum vcpu_exit *why, struct err *e)
 {
 	struct kvm_vcpu *k = kvm_cpu_of(cpu);
-	int rc;
 
 	vcpu_count(cpu, exit_kind(k->run->exit_reason));
 	switch (k->run->exit_reason) {
@@ -261,10 +221,7 @@ static int handle_exit(struct vcpu *cpu, enum vcpu_exit *why, struct err *e)
 		kvm_note_debug(cpu);
 		return leave(why, VCPU_DEBUG);
 	case KVM_EXIT_INTERNAL_ERROR:
-		if (kvm_failed_at_int3(cpu))
-			return leave(why, VCPU_DEBUG);
-		rc = internal_error(cpu, e);
-		return rc ? rc : GO_ON;
+		return internal_error(cpu, why, e);
 	case KVM_EXIT_FAIL_ENTRY:
 		return fail(e, EIO, "KVM cannot enter the guest on CPU %u: "
 			    "hardware reason %#llx", cpu->index,

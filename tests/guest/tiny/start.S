@@ -68,12 +68,7 @@ common:
 	addl $4, %esp
 	popal
 	addl $4, %esp
-	/* What IRET would do; KVM does not emulate that in this mode, where it
-	 * has to emulate.
-	 */
-	pushl 8(%esp)
-	popfl
-	lretl $4
+	iretl
 
 	.data
 	.globl gdt, gdt_pointer, idt_pointer

@@ -166,6 +166,18 @@ bool pop(struct cpu *cpu, unsigned osize, uint64_t *v)
 
 /* Physical memory. */
 
+static void note_wrote(struct wrote_pages *w, uint64_t page)
+{
+	if (w->n > WROTE_PAGES)
+		return;
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->page[i] == page)
+			return;
+	if (w->n < WROTE_PAGES)
+		w->page[w->n] = page;
+	w->n++;
+}
+
 bool mem_ram(struct cpu *cpu, uint64_t gpa, enum access how, uint64_t *offset)
 {
 	struct vm *vm = cpu->soft->vm;
@@ -184,6 +196,8 @@ bool mem_ram(struct cpu *cpu, uint64_t gpa, enum access how, uint64_t *offset)
 	if (cpu->lapic && lapic_covers(cpu->lapic, gpa))
 		return false;
 	*offset = (uint64_t)(host - cpu->soft->ram) + (gpa & PAGE_MASK);
+	if (cpu->soft->wrote && write)
+		note_wrote(cpu->soft->wrote, *offset & ~PAGE_MASK);
 	return true;
 }
 

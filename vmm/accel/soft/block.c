@@ -183,7 +183,7 @@ void block_link(struct soft *soft, struct uop *from, struct block *b)
 struct fetch {
 	uint64_t lin, room;	/* bytes up to the end of the page */
 	uint64_t offset;	/* in RAM */
-	bool ram;
+	bool ram;		/* and its blocks may be kept */
 	uint64_t limit;		/* bytes that CS allows from here */
 };
 
@@ -194,6 +194,7 @@ static bool fetch_begin(struct cpu *cpu, struct fetch *f)
 	uint64_t gpa;
 
 	f->lin = cpu->rip;
+	f->offset = 0;
 	f->limit = UINT64_MAX;
 	if (cpu_code(cpu) != CODE_64) {
 		f->lin = (uint32_t)(cpu->rip + cs->base);
@@ -207,7 +208,8 @@ static bool fetch_begin(struct cpu *cpu, struct fetch *f)
 	if (!mmu_translate(cpu, f->lin, ACCESS_EXEC, &gpa))
 		return false;
 	f->room = PAGE_MASK + 1 - (f->lin & PAGE_MASK);
-	f->ram = mem_ram(cpu, gpa, ACCESS_EXEC, &f->offset);
+	f->ram = !cpu->soft->wrote &&
+		 mem_ram(cpu, gpa, ACCESS_EXEC, &f->offset);
 	return true;
 }
 

@@ -256,6 +256,13 @@ struct cpu {
 	} stats;
 };
 
+/* Pages of RAM that may have been written. */
+#define WROTE_PAGES	32u
+struct wrote_pages {
+	unsigned n;		/* more than there is room for: any */
+	uint64_t page[WROTE_PAGES];
+};
+
 /* What the CPUs of a machine share. */
 struct soft {
 	struct vm *vm;		/* NULL in tests without a machine */
@@ -266,6 +273,10 @@ struct soft {
 	FILE *trace;		/* blocks are written here; NULL: not */
 	bool no_fast_forms;	/* tests: general forms alone */
 	struct soft_test *test;	/* tests: its memory map instead of paging */
+	/* assist.c: somebody else runs the guest, and wants to know of these; no
+	 * code is kept.  NULL: not so.
+	 */
+	struct wrote_pages *wrote;
 	struct cpu **cpus;
 	unsigned n_cpus;
 	/* A virtual clock was at slice_start when the running CPU had executed
