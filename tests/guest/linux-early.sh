@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Debian's kernel starts by each of its protocols, up to the first lines that it
-# prints; where KVM only emulates it gets no further in a test's time.
+# prints; where KVM only emulates it gets no further in a test's time, and with
+# CHECK_ALL up to the end of what the kernel does before it has threads.
 # time limit: 200 s
 . "$(dirname "$0")/../functions.sh"
 requires jq xz zstd lz4 apt-get
@@ -24,7 +25,7 @@ says() {
 	: >serial
 	"$VMM" run --accel "$accel" --kernel "$file" --initrd initrd \
 		--append "earlyprintk=ttyS0,115200 nokaslr mark=$accel" \
-		--memory 256M --timeout 80 --serial file:serial \
+		--memory "${memory:-256M}" --timeout "${limit:-80}" --serial file:serial \
 		</dev/null 2>errors &
 	pid=$!
 	while kill -0 $pid 2>/dev/null && ! grep -aqF "${!#}" serial; do
@@ -45,4 +46,6 @@ for accel in $accels; do
 		"[mem 0x0000000000100000-0x000000000fffffff] usable"
 	# By the 64-bit boot protocol: what unpacks the kernel speaks first.
 	says "$kernel" "KASLR disabled: 'nokaslr' on cmdline."
+	[ -z "${CHECK_ALL-}" ] || memory=64M limit=900 says vmlinux \
+		"Booting paravirtualized kernel" "x86/fpu: "
 done
