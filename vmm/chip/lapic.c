@@ -229,8 +229,12 @@ void lapic_set_deadline(struct lapic *l, uint64_t tsc, uint64_t when)
 	if (timer_mode(l) == TIMER_DEADLINE) {
 		l->deadline = tsc;
 		vm_timer_cancel(&l->timer);
-		if (tsc)
+		if (tsc && when > vm_now(l->set->vm)) {
 			vm_timer_arm(&l->timer, when);
+		} else if (tsc) {
+			l->deadline = 0;
+			lapic_local(l, LVT_TIMER);
+		}
 	}
 	pthread_mutex_unlock(&l->set->lock);
 }
