@@ -16,13 +16,17 @@ void soft_ring(struct soft_cpu *sc)
 	int saved = errno;
 
 	atomic_fetch_add(&sc->bell, 1);
+	if (!atomic_load(&sc->asleep))
+		return;
 	syscall(SYS_futex, &sc->bell, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 	errno = saved;
 }
 
 static void wait_bell(struct soft_cpu *sc, uint32_t seen)
 {
+	atomic_store(&sc->asleep, true);
 	syscall(SYS_futex, &sc->bell, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+	atomic_store(&sc->asleep, false);
 }
 
 void soft_kick(struct vcpu *vcpu)
@@ -146,6 +150,9 @@ static enum stop run_slice(struct machine *m, struct soft_cpu *sc)
 		sc->shadow = false;
 		cpu_time(cpu);
 		m->slice_left -= (int64_t)(cpu->icount - before);
+		if (cpu->yields)
+			m->slice_left = 0;
+		cpu->yields = false;
 		if (stop == STOP_SHUTDOWN)
 			return stop;
 		run_timers(vm);
@@ -154,6 +161,9 @@ static enum stop run_slice(struct machine *m, struct soft_cpu *sc)
 		if (stop == STOP_DEBUG)
 			return stop;
 	}
+	/* An NMI that came in the last instruction is not one with the next. */
+	if (atomic_load(&cpu->events) & EVENT_NMI && !soft_events(sc))
+		return STOP_SHUTDOWN;
 	if (cpu->halted) {
 		vcpu_count(cpu->vcpu, VM_EXIT_HALT);
 		m->slice_left = 0;
@@ -176,10 +186,20 @@ static bool skip_idle(struct machine *m)
 	return true;
 }
 
-enum turn { TURN_MINE, TURN_WAIT, TURN_DEAD };
+/* Any thread with the baton may, if the CPU's own one waits for nothing else. */
+static bool may_execute(struct soft_cpu *sc)
+{
+	return sc->inside && !sc->stopped && !atomic_load(&sc->kicked);
+}
 
-/* Take the baton if it is this CPU's turn; move the clock if nobody's. */
-static enum turn take_turn(struct machine *m, struct soft_cpu *sc)
+enum turn { TURN_TAKEN, TURN_WAIT, TURN_DEAD };
+
+/* Take the baton for the CPU whose turn it is, *who: threads that wait in run()
+ * have theirs executed by whoever has it, which is faster than to wake them.
+ * Move the clock if it is nobody's turn.
+ */
+static enum turn take_turn(struct machine *m, struct soft_cpu *sc,
+			   struct soft_cpu **who)
 {
 	enum turn turn = TURN_WAIT;
 	bool idle;
@@ -189,17 +209,20 @@ static enum turn take_turn(struct machine *m, struct soft_cpu *sc)
 		if (m->running)
 			break;
 		if (choose(m)) {
-			if (soft_cpu_at(m, m->turn) == sc) {
+			*who = soft_cpu_at(m, m->turn);
+			if (may_execute(*who)) {
 				m->running = true;
-				turn = TURN_MINE;
+				m->executing = *who;
+				turn = TURN_TAKEN;
 			} else {
-				soft_ring(soft_cpu_at(m, m->turn));
+				soft_ring(*who);
 			}
 			break;
 		}
 		if (all_dead(m)) {
 			if (!sc->dead_told)
 				turn = TURN_DEAD;
+			sc->inside = sc->dead_told;
 			sc->dead_told = true;
 			break;
 		}
@@ -215,55 +238,85 @@ static enum turn take_turn(struct machine *m, struct soft_cpu *sc)
 	return turn;
 }
 
-/* Let the next one know.  It may be outside run(), and comes later. */
-static void pass_turn(struct machine *m, struct soft_cpu *sc)
+static void end_turn(struct machine *m, struct soft_cpu *sc,
+		     struct soft_cpu *who, enum stop stop)
 {
 	pthread_mutex_lock(&m->baton);
 	m->running = false;
-	if (choose(m) && soft_cpu_at(m, m->turn) != sc)
-		soft_ring(soft_cpu_at(m, m->turn));
+	m->executing = NULL;
+	sc->dead_told = who->dead_told = false;
+	if (stop == STOP_SHUTDOWN || stop == STOP_DEBUG)
+		who->stopped = stop;
+	if (who != sc && (who->stopped || atomic_load(&who->kicked)))
+		soft_ring(who);
 	pthread_mutex_unlock(&m->baton);
+}
+
+static void enter(struct machine *m, struct soft_cpu *sc)
+{
+	pthread_mutex_lock(&m->baton);
+	sc->inside = true;
+	sc->begins = true;
+	pthread_mutex_unlock(&m->baton);
+}
+
+/* Is run() to return?  Not while another thread executes this CPU; when it does,
+ * the next one must hear that the baton lies there.
+ */
+static bool leave(struct machine *m, struct soft_cpu *sc, enum vcpu_exit *why)
+{
+	bool leaves = false;
+
+	pthread_mutex_lock(&m->baton);
+	if (m->executing == sc)
+		goto out;
+	if (sc->stopped == STOP_DEBUG) {
+		*why = VCPU_DEBUG;
+	} else if (sc->stopped == STOP_SHUTDOWN) {
+		sc->cpu.halted = true;
+		*why = VCPU_SHUTDOWN;
+	} else if (atomic_exchange(&sc->kicked, false)) {
+		atomic_fetch_and(&sc->cpu.events, ~EVENT_KICK);
+		vcpu_count(sc->cpu.vcpu, VM_EXIT_KICK);
+		*why = soft_is_dead(sc) ? VCPU_DEAD : VCPU_KICKED;
+	} else {
+		goto out;
+	}
+	leaves = true;
+	sc->stopped = STOP_BUDGET;
+	sc->inside = false;
+	if (!m->running && choose(m))
+		soft_ring(soft_cpu_at(m, m->turn));
+out:
+	pthread_mutex_unlock(&m->baton);
+	return leaves;
 }
 
 int soft_run(struct vcpu *vcpu, enum vcpu_exit *why, struct err *e)
 {
-	struct soft_cpu *sc = soft_cpu_of(vcpu);
+	struct soft_cpu *sc = soft_cpu_of(vcpu), *who;
 	struct machine *m = machine_of(vcpu->vm);
 
 	(void)e;
-	sc->begins = true;
+	enter(m, sc);
 	for (;;) {
 		uint32_t bell = atomic_load(&sc->bell);
 		enum stop stop;
 
-		if (atomic_exchange(&sc->kicked, false)) {
-			atomic_fetch_and(&sc->cpu.events, ~EVENT_KICK);
-			vcpu_count(vcpu, VM_EXIT_KICK);
-			*why = soft_is_dead(sc) ? VCPU_DEAD : VCPU_KICKED;
+		if (leave(m, sc, why))
 			return 0;
-		}
-		switch (take_turn(m, sc)) {
+		switch (take_turn(m, sc, &who)) {
 		case TURN_WAIT:
 			wait_bell(sc, bell);
 			continue;
 		case TURN_DEAD:
 			*why = VCPU_DEAD;
 			return 0;
-		case TURN_MINE:
+		case TURN_TAKEN:
 			break;
 		}
-		sc->dead_told = false;
-		stop = run_slice(m, sc);
-		publish(sc);
-		pass_turn(m, sc);
-		if (stop == STOP_DEBUG) {
-			*why = VCPU_DEBUG;
-			return 0;
-		}
-		if (stop == STOP_SHUTDOWN) {
-			sc->cpu.halted = true;
-			*why = VCPU_SHUTDOWN;
-			return 0;
-		}
+		stop = run_slice(m, who);
+		publish(who);
+		end_turn(m, sc, who, stop);
 	}
 }

@@ -203,6 +203,17 @@ static enum done op_xchg(struct cpu *cpu, const struct uop *u)
 	return DONE;
 }
 
+/* What is waited for, another CPU has to do. */
+static enum done op_pause(struct cpu *cpu, const struct uop *u)
+{
+	(void)u;
+	if (cpu->soft->n_cpus < 2)
+		return DONE;
+	cpu->yields = true;
+	cpu_kick(cpu, EVENT_CLOCK);
+	return DONE_LEAVE;
+}
+
 static enum done op_nop(struct cpu *cpu, const struct uop *u)
 {
 	(void)cpu;
@@ -364,6 +375,7 @@ op_fn *alu_pick(const struct insn *in)
 		return in->opcode == 0x90 && !(in->rex & 1) ? op_nop : op_xchg;
 	case OP_NOP: case OP_LFENCE: case OP_MFENCE: case OP_SFENCE:
 		return op_nop;
+	case OP_PAUSE: return op_pause;
 	case OP_CMOVCC: return op_cmov;
 	case OP_SETCC: return op_setcc;
 	case OP_CBW: return op_cbw;

@@ -2,10 +2,11 @@
 /* machine.h - the software CPUs of a machine: who runs when (baton.c), and what
  * reaches a CPU from outside (soft.c).
  *
- * Each vCPU has a thread, but one at a time executes: the one whose turn it is,
- * for a slice of instructions, in the order of their numbers.  With a virtual
- * clock nothing of the order depends on the host: a slice that a kick cut short is
- * finished by the same CPU before another one runs.
+ * Each vCPU has a thread, but one at a time executes: whoever has the baton, and
+ * not only the CPU of its own.  Each CPU has a slice of instructions, in the order
+ * of their numbers; PAUSE ends it.  With a virtual clock nothing of the order
+ * depends on the host: a slice that a kick cut short is finished by the same CPU
+ * before another one runs.
  */
 #ifndef SOFT_MACHINE_H
 #define SOFT_MACHINE_H
@@ -25,9 +26,13 @@ struct soft_cpu {
 	struct cpuid_table cpuid;
 	_Atomic bool kicked;		/* run() is to return */
 	_Atomic uint32_t bell;		/* futex: look whose turn it is */
+	_Atomic bool asleep;		/* waits for it, or is about to */
 	/* What it has counted, as of its last slice. */
 	_Atomic uint64_t counted[SOFT_N_COUNTERS];
+	bool inside;			/* its thread is in run(): anyone's baton
+					 * may execute it; the baton's */
 	bool begins;			/* run() was just called */
+	enum stop stopped;		/* how its slice ended, for its thread */
 	bool wait_sipi;			/* since INIT */
 	bool shadow;			/* an NMI may wait for its end */
 	bool dead_told;			/* run() said VCPU_DEAD */
@@ -41,10 +46,11 @@ struct machine {
 	struct soft soft;		/* first */
 	struct lapics *lapics;
 
-	pthread_mutex_t baton;		/* around the next four */
+	pthread_mutex_t baton;		/* around the next five */
 	unsigned turn;			/* whose slice it is */
 	int64_t slice_left;		/* instructions */
 	bool running;			/* somebody executes, or moves the clock */
+	struct soft_cpu *executing;	/* whom, or NULL */
 	unsigned n_cpus;
 
 	pthread_mutex_t wrote_lock;	/* innermost */

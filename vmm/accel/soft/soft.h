@@ -210,6 +210,7 @@ struct cpu {
 	struct block *single;	/* room for a block of device memory */
 	uint8_t left;		/* enum left (exec.h): why the last block ended */
 	bool bus_used;		/* the op_fn asked a device */
+	bool yields;		/* PAUSE: others may go on */
 
 	/* Shadows: until the next instruction has ended. */
 	bool block_irq;		/* after STI, MOV SS, POP SS */
@@ -505,7 +506,7 @@ void trace_block(const struct cpu *cpu, const struct block *b);
 /* Running (exec.c). */
 
 enum stop {
-	STOP_BUDGET,	/* the instructions are used up */
+	STOP_BUDGET = 0, /* the instructions are used up */
 	STOP_KICK,	/* cpu->events */
 	STOP_HALT,
 	STOP_FAULT,	/* tests only: cpu->fault was not delivered */
