@@ -29,7 +29,7 @@ int pc_init(struct vm *vm, struct err *e)
 	if (!rc)
 		rc = rtc_new(vm, e);
 	if (!rc)
-		rc = i8042_new(vm, NULL, e);
+		rc = i8042_new(vm, &vm->kbd, e);
 	if (!rc)
 		rc = port92_new(vm, e);
 	if (!rc)

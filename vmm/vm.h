@@ -94,6 +94,7 @@ struct acpi;
 struct balloon;
 struct boot;
 struct vga;
+struct i8042;
 
 struct vm {
 	struct vm_config config;	/* strings are the caller's */
@@ -142,6 +143,7 @@ struct vm {
 	struct boot *boot;		/* NULL: firmware boots */
 	struct balloon *balloon;
 	struct vga *vga;		/* NULL: no screen */
+	struct i8042 *kbd;
 	unsigned n_serials, n_mmio;
 };
 

@@ -57,6 +57,8 @@
 #define KBD_RESEND	0xfeu
 #define KBD_BREAK	0xf0u	/* prefix */
 #define QUEUE_SIZE	32u	/* a power of two */
+#define KBD_EXTENDED	0xe0u	/* prefix */
+#define TYPE_STEP	10000000u	/* ns between two keys of kbd_type() */
 
 struct i8042 {
 	struct device dev;
@@ -76,6 +78,11 @@ struct i8042 {
 	bool in_break;		/* translating: a prefix has been taken out */
 	uint8_t queue[QUEUE_SIZE];
 	unsigned head, n_queued;
+
+	/* kbd_type()'s, a ring. */
+	uint8_t typed[KBD_TYPE_MAX];
+	unsigned typed_head, n_typed;
+	struct vm_timer typist;
 };
 
 /* Scan code set 2 to set 1, as the controller's firmware does it. */
@@ -164,6 +171,47 @@ size_t kbd_send(struct i8042 *k, const uint8_t *codes, size_t n)
 		enqueue(k, codes[i]);
 	pump(k);
 	return n;
+}
+
+bool kbd_type(struct i8042 *k, const uint8_t *codes, size_t n)
+{
+	bool idle = !k->n_typed;
+
+	if (n > KBD_TYPE_MAX - k->n_typed)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		k->typed[(k->typed_head + k->n_typed++) % KBD_TYPE_MAX] =
+			codes[i];
+	if (idle && n)
+		vm_timer_arm(&k->typist, vm_now(k->dev.vm));
+	return true;
+}
+
+/* The typist's next key: one code with its prefixes. */
+static void type_key(struct i8042 *k)
+{
+	uint8_t code[3];
+	unsigned n = 0;
+
+	do {
+		code[n] = k->typed[(k->typed_head + n) % KBD_TYPE_MAX];
+		n++;
+	} while (n < sizeof(code) && n < k->n_typed &&
+		 (code[n - 1] == KBD_EXTENDED || code[n - 1] == KBD_BREAK));
+	if (kbd_send(k, code, n) < n)
+		return;
+	k->typed_head = (k->typed_head + n) % KBD_TYPE_MAX;
+	k->n_typed -= n;
+}
+
+static void typist_fire(void *arg)
+{
+	struct i8042 *k = arg;
+
+	if (k->n_typed && !k->n_queued && !(k->status & STATUS_OBF))
+		type_key(k);
+	if (k->n_typed)
+		vm_timer_arm(&k->typist, vm_now(k->dev.vm) + TYPE_STEP);
 }
 
 static void kbd_defaults(struct i8042 *k)
@@ -431,6 +479,8 @@ static void i8042_reset(struct device *dev)
 	k->pending = k->kbd_pending = k->out = k->last_sent = 0;
 	k->scanning = true;
 	kbd_defaults(k);
+	k->typed_head = k->n_typed = 0;
+	vm_timer_cancel(&k->typist);
 	update_irq(k);
 }
 
@@ -454,11 +504,16 @@ static const struct state_field i8042_fields[] = {
 	STATE_BYTES(struct i8042, queue),
 	STATE_NUMBER(struct i8042, head, .max = QUEUE_SIZE - 1),
 	STATE_NUMBER(struct i8042, n_queued, .max = QUEUE_SIZE),
+	STATE_BYTES(struct i8042, typed, .since = 2),
+	STATE_NUMBER(struct i8042, typed_head, .since = 2,
+		     .max = KBD_TYPE_MAX - 1),
+	STATE_NUMBER(struct i8042, n_typed, .since = 2, .max = KBD_TYPE_MAX),
+	STATE_TIMER(struct i8042, typist, .since = 2),
 };
 STATE_TRANSIENT(struct i8042, "how the machine was made", dev, data, command, irq, aux_irq);
 
 static const struct state_table i8042_state = {
-	.version = 1, STATE_FIELDS(i8042_fields),
+	.version = 2, STATE_FIELDS(i8042_fields),
 };
 
 static const struct device_ops i8042_ops = {
@@ -475,6 +530,7 @@ int i8042_new(struct vm *vm, struct i8042 **out, struct err *e)
 	device_add(vm, &k->dev, &i8042_ops);
 	bus_add(vm, &k->data, &k->dev, &data_ops, BUS_PIO, 0x60, 1);
 	bus_add(vm, &k->command, &k->dev, &command_ops, BUS_PIO, 0x64, 1);
+	vm_timer_init(&k->typist, vm, typist_fire, k);
 	k->irq = irq_isa(vm, 1);
 	k->aux_irq = irq_isa(vm, 12);
 	i8042_reset(&k->dev);

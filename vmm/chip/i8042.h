@@ -19,4 +19,11 @@ int i8042_new(struct vm *vm, struct i8042 **out, struct err *e);
  */
 size_t kbd_send(struct i8042 *kbc, const uint8_t *codes, size_t n);
 
+/* Let somebody type that: each key goes down, or up, 10 ms after the one before,
+ * when the guest has taken that.  All or nothing: false if so much does not fit
+ * behind what waits.  A reset forgets it.  Machine lock held.
+ */
+#define KBD_TYPE_MAX 4096u
+bool kbd_type(struct i8042 *kbc, const uint8_t *codes, size_t n);
+
 #endif
