@@ -10,8 +10,10 @@
  *
  * "id" is optional and echoed.  Commands: status, stats, pause, resume, reset,
  * powerdown, quit, balloon (with "bytes": ask the guest for so many; without:
- * what it has given), screendump.  control.c has the thread and the clients,
- * control_commands.c what they may ask.
+ * what it has given), screendump (with "format": text, or png, whose bytes are
+ * base64 in "png"), sendkeys (with "keys", as "a" or "ctrl-alt-delete", or
+ * "text").  control.c has the thread and the clients, control_commands.c and
+ * control_screen.c what they may ask.
  *
  * Nothing that a client does can hold up the machine, but for the commands that
  * are there to do so, or another client: who does not read his answers is not
@@ -50,6 +52,11 @@ struct control_machine {
 	bool paused;		/* by us */
 };
 char *control_answer(struct control_machine *m, const char *line, size_t len);
+/* control_screen.c */
+int control_screendump(struct vm *vm, const json_t *args, json_t *result,
+		       struct err *e);
+int control_sendkeys(struct vm *vm, const json_t *args, struct err *e);
+
 /* The answer to what is not a request. */
 char *control_refusal(const char *sentence);
 

@@ -202,23 +202,29 @@ static int stats(struct call *c)
 
 static int screendump(struct call *c)
 {
-	return fail(c->e, ENODEV, "the machine has no screen");
+	return control_screendump(c->m->vm, c->args, c->result, c->e);
+}
+
+static int sendkeys(struct call *c)
+{
+	return control_sendkeys(c->m->vm, c->args, c->e);
 }
 
 static const struct command {
 	const char *name;
 	int (*run)(struct call *c);
-	const char *arg;	/* a member that it knows, or NULL */
+	const char *args[2];	/* members that it knows, or NULL */
 } commands[] = {
-	{ "status", status, NULL },
-	{ "stats", stats, NULL },
-	{ "pause", do_pause, NULL },
-	{ "resume", resume, NULL },
-	{ "reset", do_reset, NULL },
-	{ "powerdown", powerdown, NULL },
-	{ "quit", quit, NULL },
-	{ "balloon", balloon, "bytes" },
-	{ "screendump", screendump, NULL },
+	{ "status", status, { NULL } },
+	{ "stats", stats, { NULL } },
+	{ "pause", do_pause, { NULL } },
+	{ "resume", resume, { NULL } },
+	{ "reset", do_reset, { NULL } },
+	{ "powerdown", powerdown, { NULL } },
+	{ "quit", quit, { NULL } },
+	{ "balloon", balloon, { "bytes" } },
+	{ "screendump", screendump, { "format" } },
+	{ "sendkeys", sendkeys, { "keys", "text" } },
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -230,6 +236,14 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+static bool knows(const struct command *command, const char *key)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (command->args[i] && !strcmp(command->args[i], key))
+			return true;
+	return !strcmp(key, "command") || !strcmp(key, "id");
+}
+
 /* What a client meant by a member that is not looked at is not guessed. */
 static int check_members(const struct command *command, const json_t *request,
 			 struct err *e)
@@ -238,8 +252,7 @@ static int check_members(const struct command *command, const json_t *request,
 	json_t *value;
 
 	json_object_foreach((json_t *)request, key, value) {
-		if (strcmp(key, "command") && strcmp(key, "id") &&
-		    (!command->arg || strcmp(key, command->arg)))
+		if (!knows(command, key))
 			return fail(e, EINVAL, "'%s' has no member '%.40s'",
 				    command->name, key);
 	}
@@ -261,7 +274,7 @@ static int execute(struct control_machine *m, const json_t *request,
 	if (!command)
 		return fail(e, EINVAL, "no command '%.40s'; they are status, "
 			    "stats, pause, resume, reset, powerdown, quit, "
-			    "balloon and screendump", name);
+			    "balloon, screendump and sendkeys", name);
 	rc = check_members(command, request, e);
 	return rc ? rc : command->run(&call);
 }

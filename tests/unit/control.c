@@ -282,6 +282,18 @@ static void bad_requests(void)
 	refused(fd, "{\"command\":\"quit\",\"when\":1}", "no member 'when'");
 	refused(fd, "{\"command\":\"quit\",\"bytes\":1}", "no member 'bytes'");
 	refused(fd, "{\"command\":\"screendump\"}", "no screen");
+	refused(fd, "{\"command\":\"screendump\",\"format\":\"gif\"}",
+		"must be \"text\" or");
+	refused(fd, "{\"command\":\"screendump\",\"format\":1}", "or");
+	refused(fd, "{\"command\":\"sendkeys\"}", "needs");
+	refused(fd, "{\"command\":\"sendkeys\",\"text\":\"a\","
+		"\"keys\":[\"a\"]}", "needs");
+	refused(fd, "{\"command\":\"sendkeys\",\"keys\":\"a\"}", "array");
+	refused(fd, "{\"command\":\"sendkeys\",\"keys\":[\"a\",1]}",
+		"element 1");
+	refused(fd, "{\"command\":\"sendkeys\",\"keys\":[\"a\",\"big\"]}",
+		"no key 'big'");
+	refused(fd, "{\"command\":\"sendkeys\",\"text\":7}", "string");
 	say(fd, with_nul, sizeof(with_nul) - 1);
 	CHECK(strstr(hear(fd, line), "not JSON"));
 

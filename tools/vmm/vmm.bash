@@ -23,11 +23,13 @@ _vmm()
 	if [ "$COMP_CWORD" = 1 ]; then
 		words="$(_vmm_commands "$vmm") --help --version"
 	elif [ "${COMP_WORDS[1]}" = control ] && [ "$COMP_CWORD" = 3 ]; then
-		words="status stats pause resume powerdown reset quit balloon"
+		words="status stats pause resume powerdown reset quit balloon
+			screendump sendkeys"
 	else
 		case $prev in
 		--accel) words="auto kvm soft" ;;
 		--cpu) words="host x86-64-v1 x86-64-v2 x86-64-v3" ;;
+		--screen) words="vga none" ;;
 		--clock) words="host virtual" ;;
 		--gdb) words="unix: :"
 			compopt -o nospace 2>/dev/null ;;
