@@ -2,8 +2,11 @@
 /* pc.c - which chips a PC has and how they are wired (design.md, The machine;
  * facts/vmm.md 2), and what is in its memory when it starts.
  */
+#include <stdlib.h>
+
 #include "vmm/boot/boot.h"
 #include "vmm/boot/firmware.h"
+#include "vmm/boot/rom.h"
 #include "vmm/chip/acpi.h"
 #include "vmm/chip/board.h"
 #include "vmm/chip/fwcfg.h"
@@ -17,6 +20,28 @@
 #include "vmm/chip/vga.h"
 #include "vmm/pc.h"
 #include "vmm/vm.h"
+
+#define VGABIOS_MAX	0x10000u	/* bytes at 0xc0000 and following */
+/* Under this name SeaBIOS takes it for the PCI function's expansion ROM. */
+#define VGABIOS_FILE	"pci1234,1111.rom"
+
+static int add_vgabios(struct vm *vm, struct err *e)
+{
+	const char *path = vm->config.vgabios;
+	size_t len = 0;
+	void *rom = NULL;
+	int rc;
+
+	if (!path)
+		return 0;
+	rc = rom_read(path, VGABIOS_MAX, &rom, &len, e);
+	if (rc)
+		return rc;
+	vga_keep_font(vm->vga, rom, len);
+	rc = fwcfg_add_file(vm->fwcfg, VGABIOS_FILE, rom, len, false);
+	free(rom);
+	return rc ? fail_rc(e, rc, "%s", path) : 0;
+}
 
 int pc_init(struct vm *vm, struct err *e)
 {
@@ -42,6 +67,8 @@ int pc_init(struct vm *vm, struct err *e)
 		rc = fwcfg_new(vm, &vm->fwcfg, e);
 	if (!rc && vm->config.screen)
 		rc = vga_new(vm, &vm->vga, e);
+	if (!rc && vm->config.screen)
+		rc = add_vgabios(vm, e);
 	if (!rc && vm->config.test_devices)
 		rc = testdev_new(vm, e);
 	if (!rc && vm->config.boot.kernel)
@@ -55,11 +82,14 @@ static int load_kernel(struct vm *vm, struct err *e)
 	struct e820_entry map[PC_E820_MAX];
 	struct boot_machine machine = {
 		.map = map, .n_map = pc_e820(vm, map),
+		.text_mode = vm->vga,
 	};
 	int rc;
 
 	vm_lock(vm);
 	pci_assign_resources(vm);
+	if (vm->vga)
+		vga_set_text_mode(vm->vga);
 	vm_unlock(vm);
 	rc = acpi_load_direct(vm, &machine.rsdp, e);
 	if (!rc)

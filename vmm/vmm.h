@@ -45,7 +45,8 @@ struct vm_config {
 	bool emulated;		/* its report said so: KVM needs the software CPU's
 				 * help, and the model "host" is one that gets it */
 	struct vm_boot boot;
-	enum vm_screen screen;	/* see screen.h */
+	enum vm_screen screen;	/* see screen/screen.h */
+	const char *vgabios;	/* its BIOS, an image as ROM_VGABIOS; NULL: none */
 	uint64_t timeout;	/* ns of the host's time; 0: none */
 	bool no_reboot;		/* a reset or triple fault ends the machine */
 	bool virtual_clock;	/* soft only: see clock.h */

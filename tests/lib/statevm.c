@@ -21,14 +21,20 @@ static const struct { uint16_t first, n; } ports[] = {
 	{ 0x61, 1 }, { 0x70, 2 }, { 0x60, 1 }, { 0x64, 1 }, { 0x80, 1 },
 	{ 0x92, 1 }, { 0xe0, 12 }, { 0x2000, 24 }, { 0x3f8, 8 }, { 0x2f8, 8 },
 	{ 0x3e8, 8 }, { 0x2e8, 8 }, { 0xcf8, 8 }, { 0x510, 2 }, { 0x514, 8 },
-	{ PC_PM_BASE, 64 },
+	{ PC_PM_BASE, 64 }, { 0x3c0, 16 }, { 0x3d4, 2 }, { 0x3da, 1 },
+	{ 0x1ce, 2 },
 };
+/* Behind the VGA's registers. */
+#define FIRST_VIRTIO (PC_PCI_MEM + MEM_VIDEO + 0x4000)
+
 static const struct { uint32_t first, n; } memory[] = {
 	{ IOAPIC_BASE + 0x10, 1 }, { 0xff000000, 16 },
 	{ PC_MMIO_BASE, N_MMIO * PC_MMIO_LEN },
 	/* Common configuration, ISR, MSI-X, of the first PCI device. */
-	{ PC_PCI_MEM, 0x38 }, { PC_PCI_MEM + 0x4000, 0x40 },
-	{ PC_PCI_MEM + 0x1000, 1 }, { PC_PCI_MEM + 0x3000, 1 },
+	{ FIRST_VIRTIO, 0x38 }, { FIRST_VIRTIO + 0x4000, 0x40 },
+	{ FIRST_VIRTIO + 0x1000, 1 }, { FIRST_VIRTIO + 0x3000, 1 },
+	{ 0xa0000, 16 }, { 0xb8000, 16 }, { PC_PCI_MEM + MEM_VIDEO + 0x400, 64 },
+	{ PC_PCI_MEM + MEM_VIDEO + 0x500, 22 },
 };
 
 static void add_devices(struct vm *vm)
@@ -57,6 +63,7 @@ struct vm *statevm_new(void)
 
 	fakevm_config(&config, MEMORY, 2);
 	config.test_devices = true;
+	config.screen = VM_SCREEN_VGA;
 	CHECK_OK(vm_new(&config, &vm, &e));
 	add_devices(vm);
 	for (struct device *dev = vm->devices; dev; dev = dev->next)
@@ -113,7 +120,7 @@ static void touch_pam(struct vm *vm, uint64_t *random, struct statevm_trace *t)
 static void touch_config(struct vm *vm, uint64_t *random,
 			 struct statevm_trace *t)
 {
-	static const uint8_t devfns[] = { 0x00, 0x08, 0x0b, 0x10, 0x18 };
+	static const uint8_t devfns[] = { 0x00, 0x08, 0x0b, 0x10, 0x18, 0x20 };
 	uint64_t r = roll(random);
 	uint32_t address = 0x80000000u |
 		(uint32_t)devfns[r % sizeof(devfns)] << 8 | (r >> 8 & 0xfc);
@@ -252,9 +259,34 @@ void statevm_operate(struct vm *vm, uint64_t seed, unsigned n,
 		     f->routes[pin].masked, "route", pin);
 }
 
+static void sweep_vga(struct vm *vm, struct statevm_trace *t)
+{
+	static const struct { uint16_t port, n; } indexed[] = {
+		{ 0x3c4, 8 }, { 0x3ce, 9 }, { 0x3d4, 25 },
+	};
+
+	for (unsigned i = 0; i < 3; i++)
+		for (unsigned at = 0; at < indexed[i].n; at++) {
+			bus_write(vm, BUS_PIO, indexed[i].port, 1, at);
+			note(t, bus_read(vm, BUS_PIO, indexed[i].port + 1u, 1),
+			     "vga", at);
+		}
+	for (unsigned at = 0; at < 21; at++) {
+		bus_read(vm, BUS_PIO, 0x3da, 1);
+		bus_write(vm, BUS_PIO, 0x3c0, 1, at);
+		note(t, bus_read(vm, BUS_PIO, 0x3c1, 1), "attribute", at);
+	}
+	for (unsigned at = 0; at < 768; at++)
+		note(t, bus_read(vm, BUS_PIO, 0x3c9, 1), "color", at);
+	for (unsigned at = 0; at < 11; at++) {
+		bus_write(vm, BUS_PIO, 0x1ce, 2, at);
+		note(t, bus_read(vm, BUS_PIO, 0x1cf, 2), "vbe", at);
+	}
+}
+
 void statevm_sweep(struct vm *vm, struct statevm_trace *t)
 {
-	static const uint8_t devfns[] = { 0x00, 0x08, 0x0b, 0x10, 0x18 };
+	static const uint8_t devfns[] = { 0x00, 0x08, 0x0b, 0x10, 0x18, 0x20 };
 	uint64_t i, at;
 
 	for (i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
@@ -290,6 +322,7 @@ void statevm_sweep(struct vm *vm, struct statevm_trace *t)
 			  devfns[i / 64] << 8 | i % 64 * 4);
 		note(t, bus_read(vm, BUS_PIO, 0xcfc, 4), "config", i * 4);
 	}
+	sweep_vga(vm, t);
 	/* Whoever waits for time to pass. */
 	fakevm_pass(vm, 2 * NS_PER_S);
 	note(t, fakevm_of(vm)->ext_int, "ext_int", 0);

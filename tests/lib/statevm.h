@@ -7,7 +7,7 @@
 
 #include "tests/lib/fakevm.h"
 
-#define STATEVM_TRACE 32768u
+#define STATEVM_TRACE 65536u
 
 /* What was read, and what arrived at the CPU. */
 struct statevm_trace {

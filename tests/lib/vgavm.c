@@ -78,12 +78,10 @@ uint8_t vgavm_glyph(unsigned c, unsigned line)
 
 void vgavm_text_mode(struct vm *vm)
 {
-	uint8_t font[4096];
-
-	for (unsigned i = 0; i < sizeof(font); i++)
-		font[i] = vgavm_glyph(i / 16, i % 16);
+	for (unsigned i = 0; i < VGA_FONT_LEN; i++)
+		vm->vga->font[i] = vgavm_glyph(i / 16, i % 16);
 	vm_lock(vm);
-	vga_set_text_mode(vm->vga, font);
+	vga_set_text_mode(vm->vga);
 	vm_unlock(vm);
 }
 

@@ -97,6 +97,13 @@ static int open_firmware(struct cli *cli, struct run *run)
 		}
 		boot->firmware = run->firmware;
 	}
+	if (run->config.screen &&
+	    rom_find(ROM_VGABIOS, &run->vgabios, &e)) {
+		cli_error(cli, "%s, or do without a screen: --screen none",
+			  e.text);
+		return VMM_ERROR;
+	}
+	run->config.vgabios = run->vgabios;
 	if (!run->firmware_log)
 		return CLI_DONE;
 	run->config.debug_fd = open(run->firmware_log, O_WRONLY | O_CREAT |
@@ -113,6 +120,7 @@ static void close_firmware(struct run *run)
 	if (run->config.debug_fd >= 0)
 		close(run->config.debug_fd);
 	free(run->firmware);
+	free(run->vgabios);
 }
 
 static int open_port(struct cli *cli, struct run *run, const char *text,
@@ -371,6 +379,8 @@ const struct cli_command cmd_run = {
 "                         before the client waits for it (the last 64 KiB)\n"
 "      null               nowhere\n"
 "  --console HOST         a virtio console, as --serial\n"
+"  --screen vga|none      a screen for 'vmm control PATH screendump' (default vga,\n"
+"                         with --kernel none)\n"
 "  --rng                  a source of random numbers\n"
 "  --balloon              lets the host take memory back\n"
 "  --control PATH         a socket at which 'vmm control' gives orders\n"

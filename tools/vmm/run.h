@@ -30,6 +30,8 @@ struct run {
 	const char *trace_path;		/* NULL: none */
 	char *firmware;			/* found; owned */
 	const char *firmware_log;	/* NULL: none */
+	const char *screen;		/* vga, none; NULL: as it boots */
+	char *vgabios;			/* found; owned */
 	const char *gdb_host;		/* NULL: none */
 	struct gdb *gdb;
 	struct sweeper sweeper;

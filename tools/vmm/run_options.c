@@ -14,7 +14,7 @@ enum {
 	OPT_CPUS, OPT_DISK, OPT_ACCEL, OPT_CPU, OPT_SERIAL, OPT_RNG,
 	OPT_BALLOON, OPT_CONSOLE, OPT_TIMEOUT, OPT_NO_REBOOT, OPT_TEST_DEVICES,
 	OPT_CONTROL, OPT_NO_SANDBOX, OPT_GDB, OPT_CLOCK, OPT_TRACE,
-	OPT_FIRMWARE, OPT_FIRMWARE_LOG,
+	OPT_FIRMWARE, OPT_FIRMWARE_LOG, OPT_SCREEN,
 };
 
 #define MAX_TIMEOUT 1e9	/* seconds: three decades, and it fits in ns */
@@ -178,6 +178,15 @@ static int parse_clock(struct cli *cli, struct vm_config *config,
 	return CLI_DONE;
 }
 
+static int parse_screen(struct cli *cli, struct run *run, const char *text)
+{
+	if (strcmp(text, "none") && strcmp(text, "vga"))
+		return cli_bad(cli, "--screen is '%s', must be vga or none",
+			       text);
+	run->screen = text;
+	return CLI_DONE;
+}
+
 static int take_option(struct cli *cli, struct run *run, int c, char **argv)
 {
 	struct vm_config *config = &run->config;
@@ -234,6 +243,8 @@ static int take_option(struct cli *cli, struct run *run, int c, char **argv)
 		return CLI_DONE;
 	case OPT_CLOCK:
 		return parse_clock(cli, config, optarg);
+	case OPT_SCREEN:
+		return parse_screen(cli, run, optarg);
 	case OPT_TRACE:
 		run->trace_path = optarg;
 		return CLI_DONE;
@@ -269,6 +280,7 @@ int run_parse(struct cli *cli, struct run *run, int argc, char **argv)
 		{ "balloon", no_argument, NULL, OPT_BALLOON },
 		{ "console", required_argument, NULL, OPT_CONSOLE },
 		{ "control", required_argument, NULL, OPT_CONTROL },
+		{ "screen", required_argument, NULL, OPT_SCREEN },
 		{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
 		{ "gdb", required_argument, NULL, OPT_GDB },
 		{ "clock", required_argument, NULL, OPT_CLOCK },
@@ -299,6 +311,10 @@ int run_parse(struct cli *cli, struct run *run, int argc, char **argv)
 	    (run->n_initrds || run->config.boot.append))
 		return cli_usage(cli, "--initrd and --append need --kernel: "
 				 "what is on a disk has its own");
+	/* A disk's loader and system may know nothing else. */
+	if (run->screen ? !strcmp(run->screen, "vga") :
+	    !run->config.boot.kernel)
+		run->config.screen = VM_SCREEN_VGA;
 	if (run->n_initrds > 1)
 		run->config.boot.modules = run->modules;
 	/* The first serial port is the terminal, unless that is in use. */

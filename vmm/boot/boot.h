@@ -23,6 +23,7 @@ struct boot_machine {
 	const struct e820_entry *map;	/* pc_e820() */
 	unsigned n_map;			/* at most PC_E820_MAX */
 	uint64_t rsdp;			/* gpa of ACPI's root, 0: none */
+	bool text_mode;			/* a VGA shows 80 x 25 characters */
 };
 
 /* Names that the caller keeps while *out exists. */

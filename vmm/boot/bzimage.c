@@ -29,6 +29,12 @@
 
 /* boot_params besides the header. */
 #define BP_EXT_MEM_K	0x002u
+#define BP_VIDEO_MODE	0x006u	/* struct screen_info */
+#define BP_VIDEO_COLS	0x007u
+#define BP_VIDEO_EGA_BX	0x00au
+#define BP_VIDEO_LINES	0x00eu
+#define BP_VIDEO_IS_VGA	0x00fu
+#define BP_VIDEO_POINTS	0x010u
 #define BP_OLD_CL_MAGIC	0x020u
 #define BP_OLD_CL_OFFSET 0x022u
 #define BP_RSDP		0x070u
@@ -230,6 +236,17 @@ static void put_memory(const struct layout *l, uint8_t *params)
 	put_le32(params + BP_ALT_MEM_K, (uint32_t)kib);
 }
 
+/* What the set-up code asks the video BIOS. */
+static void put_screen(uint8_t *params)
+{
+	params[BP_VIDEO_MODE] = 3;
+	params[BP_VIDEO_COLS] = 80;
+	put_le16(params + BP_VIDEO_EGA_BX, 3);	/* 256 KiB, color */
+	params[BP_VIDEO_LINES] = 25;
+	params[BP_VIDEO_IS_VGA] = 1;
+	put_le16(params + BP_VIDEO_POINTS, 16);
+}
+
 /* Kernels before 2.02 find the command line by its distance from their
  * parameters, and both in the segment at 0x90000.
  */
@@ -275,6 +292,8 @@ static int put_params(struct load *l, struct bzimage *z, uint8_t *params,
 	put_le32(params + BP_CODE32_START, (uint32_t)z->load);
 	put_le64(params + BP_RSDP, l->layout.machine->rsdp);
 	put_memory(&l->layout, params);
+	if (l->layout.machine->text_mode)
+		put_screen(params);
 	rc = place_params(l, z, gpa, &cmdline, e);
 	if (!rc)
 		rc = place_initrd(l, z, params, e);

@@ -5,7 +5,9 @@
 
 #include "imgfmt/base/base.h"
 
-#define ROM_SEABIOS "bios-256k.bin"	/* of the package seabios */
+/* Of the package seabios. */
+#define ROM_SEABIOS "bios-256k.bin"
+#define ROM_VGABIOS "vgabios-stdvga.bin"
 
 /* Where a distribution has put this file of SeaBIOS's: *path is the caller's to
  * free.  -ENOENT: nowhere, with a sentence that names the package.

@@ -117,24 +117,25 @@ struct vga_regs {
 	bool set;			/* somebody has written a register */
 };
 
+#define VGA_FONT_LEN	(256u * 16)	/* characters of 16 lines */
+
 struct vga {
 	struct device dev;
 	struct pci_function fn;
 	struct region ports, vbe_ports, window;
 	struct vga_regs r;
 	uint8_t *mem;			/* MEM_VIDEO bytes, guest memory's */
+	uint8_t font[VGA_FONT_LEN];	/* for vga_set_text_mode(); or zeroes */
 };
 
 /* Only with video memory (mem.h). */
 int vga_new(struct vm *vm, struct vga **out, struct err *e);
 
 /* Mode 3 (80 x 25), as firmware leaves it, for kernels that are started without
- * one; `font` is 256 characters of 16 bytes, or NULL.
+ * one; with the font that the image of a VGA BIOS has, if it was given one.
  */
-void vga_set_text_mode(struct vga *v, const uint8_t *font);
-
-/* The font of 256 characters of 16 bytes in a VGA BIOS, or NULL: none was found. */
-const uint8_t *vga_find_font(const void *bios, size_t len);
+void vga_set_text_mode(struct vga *v);
+void vga_keep_font(struct vga *v, const void *bios, size_t len);
 
 /* Is a mode of the extension set, and of how many bytes is its line? */
 static inline bool vbe_active(const struct vga_regs *r)

@@ -10,7 +10,6 @@
 #define N_CHARS		256u
 #define CHAR_LEN	16u
 #define CHAR_STEP	32u	/* bytes of a character in plane 2 */
-#define FONT_LEN	(N_CHARS * CHAR_LEN)
 #define COLUMNS		80u
 #define ROWS		25u
 
@@ -40,7 +39,7 @@ static void set_colors(struct vga_regs *r)
 				 (i >> (5 - c) & 1) * 0x15);
 }
 
-void vga_set_text_mode(struct vga *v, const uint8_t *font)
+void vga_set_text_mode(struct vga *v)
 {
 	struct vga_regs *r = &v->r;
 
@@ -56,9 +55,9 @@ void vga_set_text_mode(struct vga *v, const uint8_t *font)
 		v->mem[4 * i] = ' ';
 		v->mem[4 * i + 1] = 0x07;
 	}
-	for (unsigned i = 0; font && i < FONT_LEN; i++)
+	for (unsigned i = 0; i < VGA_FONT_LEN; i++)
 		v->mem[4 * (i / CHAR_LEN * CHAR_STEP + i % CHAR_LEN) + 2] =
-			font[i];
+			v->font[i];
 	mem_wrote(v->dev.vm, v->mem, 4 * N_CHARS * CHAR_STEP);
 }
 
@@ -83,12 +82,13 @@ static bool is_font(const uint8_t *p)
 	       all(p + 0xff * CHAR_LEN, CHAR_LEN, 0);
 }
 
-const uint8_t *vga_find_font(const void *bios, size_t len)
+void vga_keep_font(struct vga *v, const void *bios, size_t len)
 {
 	const uint8_t *p = bios;
+	size_t i = 0;
 
-	for (size_t i = 0; i + FONT_LEN <= len; i++)
-		if (is_font(p + i))
-			return p + i;
-	return NULL;
+	while (i + VGA_FONT_LEN <= len && !is_font(p + i))
+		i++;
+	if (i + VGA_FONT_LEN <= len)
+		memcpy(v->font, p + i, VGA_FONT_LEN);
 }
