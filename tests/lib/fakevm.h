@@ -18,7 +18,7 @@ struct fakevm {
 	struct { bool set, masked; uint64_t addr; uint32_t data; } routes[24];
 	unsigned n_mem_changed, n_wrote;
 	uint64_t wrote_offset, wrote_len;	/* the last one */
-	unsigned n_resets;
+	_Atomic unsigned n_resets;
 	struct cpu_state state;		/* vCPU 0's */
 
 	/* What run() does; NULL: wait for a kick.  The default run() is
