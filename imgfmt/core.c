@@ -184,6 +184,25 @@ static int read_layer(struct img *img, void *buf, size_t len, uint64_t offset)
 	return rc;
 }
 
+static int readv_layer(struct img *img, struct vec *at, size_t len,
+		       uint64_t offset)
+{
+	size_t n = vec_piece(at, len), done;
+	int rc = 0;
+
+	if (n < len && img->drv->readv) {
+		layer_lock(img);
+		rc = img->drv->readv(img, at, len, offset);
+		layer_unlock(img);
+		return rc;
+	}
+	for (done = 0; done < len && !rc; done += n) {
+		n = vec_piece(at, len - done);
+		rc = read_layer(img, vec_step(at, n), n, offset + done);
+	}
+	return rc;
+}
+
 int img_map_layer(struct img *img, uint64_t offset, uint64_t len,
 		  struct img_extent *ext)
 {
@@ -205,8 +224,26 @@ int img_map_layer(struct img *img, uint64_t offset, uint64_t len,
 	return rc;
 }
 
+static int readv_backing(struct img *img, struct vec *at, size_t len,
+			 uint64_t offset)
+{
+	struct img *backing = img->backing;
+	size_t have = 0;
+	int rc;
+
+	if (backing && offset < backing->size)
+		have = (size_t)min_u64(len, backing->size - offset);
+	if (have) {
+		rc = img_readv(backing, at, have, offset);
+		if (rc)
+			return rc;
+	}
+	vec_zero(at, len - have);
+	return 0;
+}
+
 /* One layer of a chain: its own bytes, and the backing file's in its holes. */
-static int read_chain(struct img *img, uint8_t *buf, size_t len,
+static int read_chain(struct img *img, struct vec *at, size_t len,
 		      uint64_t offset)
 {
 	struct img_extent ext;
@@ -219,21 +256,20 @@ static int read_chain(struct img *img, uint8_t *buf, size_t len,
 			return rc;
 		n = (size_t)ext.len;
 		if (ext.flags & IMG_EXT_ZERO)
-			memset(buf, 0, n);
+			vec_zero(at, n);
 		else if (ext.flags & IMG_EXT_HOLE)
-			rc = img_read_backing(img, buf, n, offset);
+			rc = readv_backing(img, at, n, offset);
 		else
-			rc = read_layer(img, buf, n, offset);
+			rc = readv_layer(img, at, n, offset);
 		if (rc)
 			return rc;
-		buf += n;
 		offset += n;
 		len -= n;
 	}
 	return 0;
 }
 
-int img_read(struct img *img, void *buf, size_t len, uint64_t offset)
+int img_readv(struct img *img, struct vec *at, size_t len, uint64_t offset)
 {
 	if (!range_ok(img, len, offset))
 		return -ERANGE;
@@ -242,25 +278,35 @@ int img_read(struct img *img, void *buf, size_t len, uint64_t offset)
 	if (img->in_order)
 		return -ESPIPE;
 	if (img->backing)
-		return read_chain(img, buf, len, offset);
-	return read_layer(img, buf, len, offset);
+		return read_chain(img, at, len, offset);
+	return readv_layer(img, at, len, offset);
+}
+
+int img_read(struct img *img, void *buf, size_t len, uint64_t offset)
+{
+	return img_readv(img, &VEC_OF(buf, len), len, offset);
 }
 
 int img_read_backing(struct img *img, void *buf, size_t len, uint64_t offset)
 {
-	struct img *backing = img->backing;
-	size_t have = 0;
-	int rc;
+	return readv_backing(img, &VEC_OF(buf, len), len, offset);
+}
 
-	if (backing && offset < backing->size)
-		have = (size_t)min_u64(len, backing->size - offset);
-	if (have) {
-		rc = img_read(backing, buf, have, offset);
-		if (rc)
-			return rc;
-	}
-	memset((uint8_t *)buf + have, 0, len - have);
-	return 0;
+bool img_reads_pieces(const struct img *img)
+{
+	for (; img; img = img->backing)
+		for (const struct img *l = img; l; l = l->below)
+			if (!l->drv->readv)
+				return false;
+	return true;
+}
+
+bool img_writes_pieces(const struct img *img)
+{
+	for (; img; img = img->below)
+		if (!img->drv->writev)
+			return false;
+	return true;
 }
 
 static int after_write(struct img *img, int rc)
@@ -280,6 +326,37 @@ int img_write(struct img *img, const void *buf, size_t len, uint64_t offset)
 		return -EROFS;
 	layer_lock(img);
 	rc = img->drv->write(img, buf, len, offset);
+	layer_unlock(img);
+	return after_write(img, rc);
+}
+
+static int write_pieces(struct img *img, struct vec *at, size_t len,
+			uint64_t offset)
+{
+	size_t done, n;
+	int rc = 0;
+
+	for (done = 0; done < len && !rc; done += n) {
+		n = vec_piece(at, len - done);
+		layer_lock(img);
+		rc = img->drv->write(img, vec_step(at, n), n, offset + done);
+		layer_unlock(img);
+	}
+	return rc;
+}
+
+int img_writev(struct img *img, struct vec *at, size_t len, uint64_t offset)
+{
+	int rc = writable_range(img, len, offset);
+
+	if (rc || !len)
+		return rc;
+	if (!img->drv->write)
+		return -EROFS;
+	if (!img->drv->writev)
+		return after_write(img, write_pieces(img, at, len, offset));
+	layer_lock(img);
+	rc = img->drv->writev(img, at, len, offset);
 	layer_unlock(img);
 	return after_write(img, rc);
 }

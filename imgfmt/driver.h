@@ -46,6 +46,11 @@ struct img_driver {
 	int (*read)(struct img *img, void *buf, size_t len, uint64_t offset);
 	int (*write)(struct img *img, const void *buf, size_t len,
 		     uint64_t offset);			/* optional: -EROFS */
+	/* As img_readv() and img_writev(). */
+	int (*readv)(struct img *img, struct vec *at, size_t len,
+		     uint64_t offset);			/* optional: read() each */
+	int (*writev)(struct img *img, struct vec *at, size_t len,
+		      uint64_t offset);			/* optional: write() each */
 	int (*zero)(struct img *img, uint64_t len, uint64_t offset,
 		    unsigned flags);			/* optional: write zeroes */
 	int (*discard)(struct img *img, uint64_t len,

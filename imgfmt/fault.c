@@ -141,6 +141,17 @@ static int fault_read(struct img *img, void *buf, size_t len, uint64_t offset)
 	return rc ? rc : img_read(img->below, buf, len, offset);
 }
 
+static int fault_readv(struct img *img, struct vec *at, size_t len,
+		       uint64_t offset)
+{
+	struct fault *f = img->state;
+	int rc = count(f, FAULT_READ);
+
+	if (rc && f->plan.torn)
+		img_readv(img->below, at, len / 2, offset);
+	return rc ? rc : img_readv(img->below, at, len, offset);
+}
+
 /* Some sectors get there, and a cut may lose those again. */
 static void tear_write(struct img *img, const void *buf, size_t len,
 		       uint64_t offset)
@@ -259,7 +270,8 @@ static int fault_close(struct img *img, struct err *e)
 	{								\
 		.name = name_, .state_size = sizeof(struct fault),	\
 		.flags = flags_, .close = fault_close,			\
-		.read = fault_read, .write = fault_write,		\
+		.read = fault_read, .readv = fault_readv,		\
+		.write = fault_write,					\
 		.zero = fault_zero, .discard = fault_discard,		\
 		.flush = fault_flush, .map = fault_map,			\
 		.length = fault_length, .truncate = fault_truncate,	\

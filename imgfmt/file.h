@@ -35,9 +35,15 @@ struct file {
 int file_pread(int fd, void *buf, size_t len, uint64_t offset);
 int file_pwrite(int fd, const void *buf, size_t len, uint64_t offset);
 
+/* The same for pieces. */
+int file_preadv(int fd, struct vec *at, uint64_t len, uint64_t offset);
+int file_pwritev(int fd, struct vec *at, uint64_t len, uint64_t offset);
+
 /* Driver calls, in file_io.c and file_zero.c. */
 int file_read(struct img *img, void *buf, size_t len, uint64_t offset);
 int file_write(struct img *img, const void *buf, size_t len, uint64_t offset);
+int file_readv(struct img *img, struct vec *at, size_t len, uint64_t offset);
+int file_writev(struct img *img, struct vec *at, size_t len, uint64_t offset);
 int file_zero(struct img *img, uint64_t len, uint64_t offset, unsigned flags);
 int file_discard(struct img *img, uint64_t len, uint64_t offset);
 

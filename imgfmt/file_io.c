@@ -19,6 +19,9 @@
 /* Linux transfers at most this much at a time. */
 #define MAX_TRANSFER 0x7ffff000u
 
+/* Pieces of memory that one call is given; it may be at most 1024. */
+#define PIECES 256u
+
 int file_pread(int fd, void *buf, size_t len, uint64_t offset)
 {
 	uint8_t *p = buf;
@@ -59,6 +62,52 @@ int file_pwrite(int fd, const void *buf, size_t len, uint64_t offset)
 		p += n;
 		offset += (uint64_t)n;
 		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int file_preadv(int fd, struct vec *at, uint64_t len, uint64_t offset)
+{
+	struct iovec list[PIECES];
+
+	while (len) {
+		uint64_t want = len;
+		unsigned n = vec_list(*at, &want, list, PIECES);
+		ssize_t got = preadv(fd, list, (int)n, (off_t)offset);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (!got) {
+			vec_zero(at, len);
+			return 0;
+		}
+		vec_skip(at, (uint64_t)got);
+		offset += (uint64_t)got;
+		len -= (uint64_t)got;
+	}
+	return 0;
+}
+
+int file_pwritev(int fd, struct vec *at, uint64_t len, uint64_t offset)
+{
+	struct iovec list[PIECES];
+
+	while (len) {
+		uint64_t want = len;
+		unsigned n = vec_list(*at, &want, list, PIECES);
+		ssize_t put = pwritev(fd, list, (int)n, (off_t)offset);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return -errno;
+		if (!put)
+			return -EIO;
+		vec_skip(at, (uint64_t)put);
+		offset += (uint64_t)put;
+		len -= (uint64_t)put;
 	}
 	return 0;
 }
@@ -209,5 +258,46 @@ int file_write(struct img *img, const void *buf, size_t len, uint64_t offset)
 	}
 	pthread_rwlock_unlock(&f->lock);
 	atomic_store_explicit(&f->dirty, true, memory_order_relaxed);
+	return rc;
+}
+
+/* With O_DIRECT each piece goes its own way: what is not aligned is rare. */
+
+int file_readv(struct img *img, struct vec *at, size_t len, uint64_t offset)
+{
+	struct file *f = img->state;
+	int rc = 0;
+
+	if (!(img->flags & IMG_DIRECT))
+		return file_preadv(f->fd, at, len, offset);
+	while (len && !rc) {
+		size_t n = vec_piece(at, len);
+
+		rc = file_read(img, vec_step(at, n), n, offset);
+		offset += n;
+		len -= n;
+	}
+	return rc;
+}
+
+int file_writev(struct img *img, struct vec *at, size_t len, uint64_t offset)
+{
+	struct file *f = img->state;
+	int rc = 0;
+
+	if (!(img->flags & IMG_DIRECT)) {
+		pthread_rwlock_rdlock(&f->lock);
+		rc = file_pwritev(f->fd, at, len, offset);
+		pthread_rwlock_unlock(&f->lock);
+		atomic_store_explicit(&f->dirty, true, memory_order_relaxed);
+		return rc;
+	}
+	while (len && !rc) {
+		size_t n = vec_piece(at, len);
+
+		rc = file_write(img, vec_step(at, n), n, offset);
+		offset += n;
+		len -= n;
+	}
 	return rc;
 }

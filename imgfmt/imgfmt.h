@@ -18,6 +18,7 @@
 #define IMGFMT_H
 
 #include "base/base.h"
+#include "base/vec.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -177,6 +178,16 @@ struct img *img_below(const struct img *img);		/* the layer it stores in,
 /* Data.  All or nothing: 0, or a negative errno.  -ERANGE outside the image. */
 int img_read(struct img *img, void *buf, size_t len, uint64_t offset);
 int img_write(struct img *img, const void *buf, size_t len, uint64_t offset);
+/* The same to and from memory in pieces (base/vec.h).  *at goes on behind the
+ * `len` bytes; after an error it is anywhere.
+ */
+int img_readv(struct img *img, struct vec *at, size_t len, uint64_t offset);
+int img_writev(struct img *img, struct vec *at, size_t len, uint64_t offset);
+/* Do all layers of it take small pieces at once?  If not, each is a call of its
+ * own, and a buffer of the caller's may be quicker.
+ */
+bool img_reads_pieces(const struct img *img);
+bool img_writes_pieces(const struct img *img);
 int img_zero(struct img *img, uint64_t len, uint64_t offset, unsigned flags);
 int img_discard(struct img *img, uint64_t len, uint64_t offset);
 int img_flush(struct img *img);

@@ -67,6 +67,20 @@ static int raw_read(struct img *img, void *buf, size_t len, uint64_t offset)
 	return rc ? rc : still_there(img, offset + len);
 }
 
+static int raw_readv(struct img *img, struct vec *at, size_t len,
+		     uint64_t offset)
+{
+	int rc = img_readv(img->below, at, len, offset);
+
+	return rc ? rc : still_there(img, offset + len);
+}
+
+static int raw_writev(struct img *img, struct vec *at, size_t len,
+		      uint64_t offset)
+{
+	return img_writev(img->below, at, len, offset);
+}
+
 static int raw_write(struct img *img, const void *buf, size_t len,
 		     uint64_t offset)
 {
@@ -230,6 +244,8 @@ const struct img_driver img_raw_driver = {
 	.open = raw_open,
 	.read = raw_read,
 	.write = raw_write,
+	.readv = raw_readv,
+	.writev = raw_writev,
 	.zero = raw_zero,
 	.discard = raw_discard,
 	.map = raw_map,

@@ -215,6 +215,7 @@ const struct img_driver img_qcow2_driver = {
 	.open = qcow2_open,
 	.close = qcow2_close,
 	.read = qcow2_read,
+	.readv = qcow2_readv,
 	.write = qcow2_write,
 	.zero = qcow2_zero,
 	.discard = qcow2_discard,

@@ -22,52 +22,85 @@ static int lookup(struct qcow2 *s, uint64_t offset, uint64_t len,
 /* A host cluster that is wholly behind the end of the file has never been
  * written: the file is cut off.  The end may lie within a cluster.
  */
-static int read_host(struct qcow2 *s, uint8_t *buf, uint64_t len,
+static int read_host(struct qcow2 *s, struct vec *at, uint64_t len,
 		     uint64_t host)
 {
 	uint64_t file_len = atomic_load_explicit(&s->data_len,
 						 memory_order_relaxed);
 	uint64_t have;
+	int rc;
 
 	if (in_range(host, len, file_len))
-		return img_read(s->data, buf, (size_t)len, host);
+		return img_readv(s->data, at, (size_t)len, host);
 	file_len = img_length(s->data);
 	atomic_store_explicit(&s->data_len, file_len, memory_order_relaxed);
 	if (in_range(host, len, file_len))
-		return img_read(s->data, buf, (size_t)len, host);
+		return img_readv(s->data, at, (size_t)len, host);
 	if (!s->h.external_data) {
 		have = round_up(file_len, s->h.cluster_size);
 		if (!in_range(host, len, have))
 			return -EUCLEAN;
 	}
 	have = host < file_len ? file_len - host : 0;
-	memset(buf + have, 0, (size_t)(len - have));
-	return have ? img_read(s->data, buf, (size_t)have, host) : 0;
+	rc = have ? img_readv(s->data, at, (size_t)have, host) : 0;
+	if (!rc)
+		vec_zero(at, len - have);
+	return rc;
 }
 
-static int read_run(struct qcow2 *s, const struct qcow2_run *run, uint8_t *buf,
-		    uint64_t offset, bool backing)
+static int read_compressed(struct qcow2 *s, const struct qcow2_run *run,
+			   struct vec *at, uint64_t offset)
+{
+	uint64_t done;
+	size_t n;
+	int rc = 0;
+
+	/* The cluster stays unpacked from one piece to the next. */
+	for (done = 0; done < run->len && !rc; done += n) {
+		n = vec_piece(at, run->len - done);
+		rc = qcow2_inflate_read(s, run->entry, vec_step(at, n), n,
+					(uint32_t)((offset + done) &
+						   (s->h.cluster_size - 1)));
+	}
+	return rc;
+}
+
+static int read_backing(struct qcow2 *s, struct vec *at, uint64_t len,
+			uint64_t offset)
+{
+	uint64_t done;
+	size_t n;
+	int rc = 0;
+
+	for (done = 0; done < len && !rc; done += n) {
+		n = vec_piece(at, len - done);
+		rc = img_read_backing(s->img, vec_step(at, n), n,
+				      offset + done);
+	}
+	return rc;
+}
+
+static int read_run(struct qcow2 *s, const struct qcow2_run *run,
+		    struct vec *at, uint64_t offset, bool backing)
 {
 	switch (run->kind) {
 	case QCOW2_KIND_DATA:
-		return read_host(s, buf, run->len, run->host);
+		return read_host(s, at, run->len, run->host);
 	case QCOW2_KIND_COMPRESSED:
-		return qcow2_inflate_read(s, run->entry, buf, (size_t)run->len,
-				(uint32_t)(offset & (s->h.cluster_size - 1)));
+		return read_compressed(s, run, at, offset);
 	case QCOW2_KIND_HOLE:
 		if (backing)
-			return img_read_backing(s->img, buf, (size_t)run->len,
-						offset);
+			return read_backing(s, at, run->len, offset);
 		break;
 	case QCOW2_KIND_ZERO:
 	case QCOW2_KIND_ZERO_ALLOC:
 		break;
 	}
-	memset(buf, 0, (size_t)run->len);
+	vec_zero(at, run->len);
 	return 0;
 }
 
-static int read_range(struct qcow2 *s, uint8_t *buf, uint64_t len,
+static int read_range(struct qcow2 *s, struct vec *at, uint64_t len,
 		      uint64_t offset, bool backing)
 {
 	struct qcow2_run run;
@@ -78,17 +111,16 @@ static int read_range(struct qcow2 *s, uint8_t *buf, uint64_t len,
 	while (len) {
 		rc = lookup(s, offset, len, &run);
 		if (!rc)
-			rc = read_run(s, &run, buf, offset, backing);
+			rc = read_run(s, &run, at, offset, backing);
 		if (rc)
 			return rc;
-		buf += run.len;
 		offset += run.len;
 		len -= run.len;
 	}
 	return 0;
 }
 
-int qcow2_read(struct img *img, void *buf, size_t len, uint64_t offset)
+int qcow2_readv(struct img *img, struct vec *at, size_t len, uint64_t offset)
 {
 	struct qcow2 *s = img->state;
 	struct rangelock_held held;
@@ -96,12 +128,17 @@ int qcow2_read(struct img *img, void *buf, size_t len, uint64_t offset)
 
 	/* Nothing is ever freed in an image that is only read. */
 	if (!(img->flags & IMG_WRITE))
-		return read_range(s, buf, len, offset, false);
+		return read_range(s, at, len, offset, false);
 	rangelock_take(&s->ranges, &held, qcow2_cluster_start(s, offset),
 		       round_up(offset + len, s->h.cluster_size), false);
-	rc = read_range(s, buf, len, offset, false);
+	rc = read_range(s, at, len, offset, false);
 	rangelock_drop(&s->ranges, &held);
 	return rc;
+}
+
+int qcow2_read(struct img *img, void *buf, size_t len, uint64_t offset)
+{
+	return qcow2_readv(img, &VEC_OF(buf, len), len, offset);
 }
 
 int qcow2_read_guest(struct qcow2 *s, void *buf, size_t len, uint64_t offset)
@@ -111,7 +148,7 @@ int qcow2_read_guest(struct qcow2 *s, void *buf, size_t len, uint64_t offset)
 	if (offset < s->img->size)
 		have = min_u64(len, s->img->size - offset);
 	memset((uint8_t *)buf + have, 0, len - have);
-	return have ? read_range(s, buf, have, offset, true) : 0;
+	return have ? read_range(s, &VEC_OF(buf, have), have, offset, true) : 0;
 }
 
 /* Is the file much smaller on the host than it is long?  Then it is likely that

@@ -224,6 +224,7 @@ void qcow2_inflate_forget(struct qcow2 *s, uint64_t entry);
 
 /* read.c */
 int qcow2_read(struct img *img, void *buf, size_t len, uint64_t offset);
+int qcow2_readv(struct img *img, struct vec *at, size_t len, uint64_t offset);
 int qcow2_map(struct img *img, uint64_t offset, uint64_t len,
 	      struct img_extent *ext);
 /* The guest's bytes through the backing chain, zeroes beyond the end; the

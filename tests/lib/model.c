@@ -15,6 +15,7 @@
 
 #define TRACE 24
 #define MAX_LEN (1u << 20)
+#define MAX_PIECES 300u		/* more than one call of the host takes */
 
 enum op { READ, WRITE, COMPRESSED, ZERO, DISCARD, FLUSH, MAP, RESIZE, REOPEN };
 
@@ -154,13 +155,79 @@ static void compare(struct run *r, const struct step *s, const uint8_t *got,
 			bad(r, s, "differs at", offset + i);
 }
 
+/* Memory in pieces, which lie there in the opposite order. */
+struct scattered {
+	uint8_t *memory;
+	unsigned n;
+	struct iovec v[MAX_PIECES];
+};
+
+static void scatter(struct run *r, struct scattered *x, size_t len)
+{
+	size_t most = 2 * len / (1 + below(r, MAX_PIECES)), done, n;
+
+	x->memory = malloc(len);
+	CHECK(x->memory);
+	x->n = 0;
+	for (done = 0; done < len; done += n) {
+		n = 1 + below(r, min_u64(len - done, most));
+		if (x->n + 1 == MAX_PIECES)
+			n = len - done;
+		x->v[x->n++] = (struct iovec){
+			x->memory + len - done - n, n };
+	}
+}
+
+/* Between the pieces and a plain buffer. */
+static void move(const struct scattered *x, uint8_t *buf, bool out)
+{
+	for (unsigned i = 0; i < x->n; buf += x->v[i++].iov_len) {
+		if (out)
+			memcpy(buf, x->v[i].iov_base, x->v[i].iov_len);
+		else
+			memcpy(x->v[i].iov_base, buf, x->v[i].iov_len);
+	}
+}
+
+static int read_some(struct run *r, uint8_t *buf, size_t len, uint64_t offset)
+{
+	struct scattered x;
+	struct vec at = { x.v, 0 };
+	int rc;
+
+	if (below(r, 2))
+		return img_read(r->img, buf, len, offset);
+	scatter(r, &x, len);
+	rc = img_readv(r->img, &at, len, offset);
+	CHECK(rc || (at.v == x.v + x.n && !at.skip));
+	move(&x, buf, true);
+	free(x.memory);
+	return rc;
+}
+
+static int write_some(struct run *r, uint8_t *buf, size_t len, uint64_t offset)
+{
+	struct scattered x;
+	struct vec at = { x.v, 0 };
+	int rc;
+
+	if (below(r, 2))
+		return img_write(r->img, buf, len, offset);
+	scatter(r, &x, len);
+	move(&x, buf, false);
+	rc = img_writev(r->img, &at, len, offset);
+	CHECK(rc || (at.v == x.v + x.n && !at.skip));
+	free(x.memory);
+	return rc;
+}
+
 static void read_back(struct run *r, const struct step *s, uint64_t offset,
 		      uint64_t len)
 {
 	while (len) {
 		size_t n = (size_t)min_u64(len, MAX_LEN);
 
-		must(r, s, img_read(r->img, r->buf, n, offset), NULL);
+		must(r, s, read_some(r, r->buf, n, offset), NULL);
 		compare(r, s, r->buf, offset, n);
 		offset += n;
 		len -= n;
@@ -184,8 +251,8 @@ static void fill(struct run *r, uint8_t *p, uint64_t len)
 static void do_write(struct run *r, const struct step *s)
 {
 	fill(r, r->want + s->offset, s->len);
-	must(r, s, img_write(r->img, r->want + s->offset, (size_t)s->len,
-			     s->offset), NULL);
+	must(r, s, write_some(r, r->want + s->offset, (size_t)s->len,
+			      s->offset), NULL);
 }
 
 /* -EEXIST is the right answer where something is stored already. */
