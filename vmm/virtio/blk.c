@@ -219,6 +219,8 @@ int vm_add_disk(struct vm *vm, struct img *img, const struct vm_disk *disk,
 	pthread_mutex_init(&b->error_lock, NULL);
 	b->readonly = disk->readonly;
 	b->capacity = img_size(img) / BLK_SECTOR;
+	b->reads_pieces = img_reads_pieces(img);
+	b->writes_pieces = img_writes_pieces(img);
 	if (disk->serial)
 		memcpy(b->id, disk->serial, strlen(disk->serial));
 	rc = virtio_init(&b->v, vm, &blk_ops, features(disk), queues,

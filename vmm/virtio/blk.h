@@ -43,6 +43,7 @@ struct blk {
 	bool readonly;
 	uint64_t capacity;		/* sectors */
 	uint8_t id[BLK_ID_LEN];
+	bool reads_pieces, writes_pieces;	/* img_reads_pieces() */
 	_Atomic bool writethrough;
 	struct pullers pullers;
 	struct blk_virtual *virtual;	/* instead of pullers, or NULL */

@@ -29,8 +29,9 @@
 
 #define UNMAP		0x1u	/* a segment's flag */
 
-/* Runs of pieces below this go through a buffer, which costs a copy but saves a
- * call for each; the buffer fits into a core's own cache.
+/* Where a call takes one piece, runs of pieces below this go through a buffer,
+ * which costs a copy but saves a call for each; the buffer fits into a core's own
+ * cache.
  */
 #define DIRECT_MIN	(16u << 10)
 #define BOUNCE_LEN	(256u << 10)
@@ -70,42 +71,21 @@ static bool in_disk(const struct blk *b, uint64_t sector, uint64_t n)
 	return in_range(sector, n, b->capacity);
 }
 
-/* Data: where the next byte of it is. */
-struct cursor {
-	struct iovec *v;
-	size_t skip;		/* in *v */
-};
-
-static struct cursor start_at(struct iovec *v, uint64_t offset)
+static struct vec start_at(struct iovec *v, uint64_t offset)
 {
 	while (offset >= v->iov_len)
 		offset -= v++->iov_len;
-	return (struct cursor){ v, (size_t)offset };
-}
-
-static size_t piece(const struct cursor *at, uint64_t left)
-{
-	return (size_t)min_u64(at->v->iov_len - at->skip, left);
-}
-
-static uint8_t *step(struct cursor *at, size_t n)
-{
-	uint8_t *p = (uint8_t *)at->v->iov_base + at->skip;
-
-	at->skip += n;
-	if (at->skip == at->v->iov_len)
-		*at = (struct cursor){ at->v + 1, 0 };
-	return p;
+	return (struct vec){ v, (size_t)offset };
 }
 
 /* How many bytes from here on lie in small pieces?  At most `max`. */
-static size_t small_run(struct cursor at, uint64_t left, size_t max)
+static size_t small_run(struct vec at, uint64_t left, size_t max)
 {
 	size_t len = 0, n;
 
 	left = min_u64(left, max);
-	while (left && (n = piece(&at, left)) < DIRECT_MIN) {
-		step(&at, n);
+	while (left && (n = vec_piece(&at, left)) < DIRECT_MIN) {
+		vec_step(&at, n);
 		len += n;
 		left -= n;
 	}
@@ -119,29 +99,32 @@ static int transfer(struct blk *b, void *buf, size_t len, uint64_t offset,
 		img_read(b->img, buf, len, offset);
 }
 
-static int bounced(struct blk *b, uint8_t *bounce, struct cursor *at,
+static int bounced(struct blk *b, uint8_t *bounce, struct vec *at,
 		   size_t len, uint64_t offset, bool write)
 {
 	size_t done, n;
 	int rc = write ? 0 : img_read(b->img, bounce, len, offset);
 
 	for (done = 0; done < len && !rc; done += n) {
-		n = piece(at, len - done);
+		n = vec_piece(at, len - done);
 		if (write)
-			memcpy(bounce + done, step(at, n), n);
+			memcpy(bounce + done, vec_step(at, n), n);
 		else
-			memcpy(step(at, n), bounce + done, n);
+			memcpy(vec_step(at, n), bounce + done, n);
 	}
 	return write ? img_write(b->img, bounce, len, offset) : rc;
 }
 
-static int move_data(struct blk *b, struct puller *me, struct cursor at,
+static int move_data(struct blk *b, struct puller *me, struct vec at,
 		     uint64_t left, uint64_t offset, bool write)
 {
 	int rc = 0;
 
+	if (write ? b->writes_pieces : b->reads_pieces)
+		return write ? img_writev(b->img, &at, left, offset) :
+			img_readv(b->img, &at, left, offset);
 	while (left && !rc) {
-		size_t n = piece(&at, left);
+		size_t n = vec_piece(&at, left);
 		size_t run = n == left ? 0 : small_run(at, left, BOUNCE_LEN);
 
 		if (run > n && !me->scratch)
@@ -150,7 +133,7 @@ static int move_data(struct blk *b, struct puller *me, struct cursor at,
 			n = run;
 			rc = bounced(b, me->scratch, &at, n, offset, write);
 		} else {
-			rc = transfer(b, step(&at, n), n, offset, write);
+			rc = transfer(b, vec_step(&at, n), n, offset, write);
 		}
 		left -= n;
 		offset += n;
