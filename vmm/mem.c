@@ -30,6 +30,8 @@ static void add_slot(struct mem *mem, uint64_t gpa, uint64_t len,
 	slot->offset = offset;
 	slot->rom_offset = rom_offset;
 	atomic_init(&slot->access, access);
+	if (len > mem->slots[mem->largest].len)
+		mem->largest = mem->n_slots - 1;
 }
 
 /* The offset of the ROM's byte that shows at `gpa` below 1 MiB. */
@@ -185,7 +187,10 @@ void mem_set_pam(struct vm *vm, unsigned i, bool read, bool write)
 static const struct mem_slot *find_slot(const struct mem *mem, uint64_t gpa)
 {
 	unsigned low = 0, high = mem->n_slots;
+	const struct mem_slot *largest = &mem->slots[mem->largest];
 
+	if (gpa - largest->gpa < largest->len)
+		return largest;
 	while (low < high) {
 		unsigned mid = (low + high) / 2;
 		const struct mem_slot *slot = &mem->slots[mid];

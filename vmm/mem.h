@@ -62,6 +62,7 @@ struct mem {
 	int fd;				/* the memfd */
 	unsigned n_slots;
 	unsigned first_pam;		/* index of the slot at 0xc0000 */
+	unsigned largest;		/* index of the slot looked at first */
 	struct mem_slot slots[MEM_MAX_SLOTS];	/* sorted by gpa */
 	_Atomic uint64_t video_gpa;	/* 0: nowhere */
 	_Atomic uint64_t generation;	/* grows with each change of the map */

@@ -39,19 +39,23 @@ static void store16(void *p, uint16_t value)
 	__atomic_store_n((uint16_t *)p, htole16(value), __ATOMIC_RELAXED);
 }
 
-static uint64_t load64(const uint8_t *p)
+static uint64_t load64_anywhere(const uint8_t *p)
 {
 	uint64_t value = 0;
 	unsigned i;
 
-	if (!((uintptr_t)p % 8))
-		return le64toh(__atomic_load_n((const uint64_t *)p,
-					       __ATOMIC_RELAXED));
-	/* An indirect table may lie anywhere. */
 	for (i = 0; i < 8; i++)
 		value |= (uint64_t)__atomic_load_n(p + i, __ATOMIC_RELAXED)
 			<< (8 * i);
 	return value;
+}
+
+static uint64_t load64(const uint8_t *p)
+{
+	/* An indirect table may lie anywhere, but none does. */
+	if (__builtin_expect((uintptr_t)p % 8, 0))
+		return load64_anywhere(p);
+	return le64toh(__atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED));
 }
 
 static struct desc load_desc(const uint8_t *p)
@@ -305,7 +309,7 @@ int vq_pop(struct vq *q, struct vq_chain *c)
 
 static void landed(struct vq *q)
 {
-	if (!--q->in_flight)
+	if (!--q->in_flight && q->draining)
 		pthread_cond_broadcast(&q->drained);
 }
 
@@ -400,6 +404,8 @@ void vq_disarm(struct vq *q)
 
 void vq_drain(struct vq *q)
 {
+	q->draining++;
 	while (q->in_flight)
 		pthread_cond_wait(&q->drained, &q->lock);
+	q->draining--;
 }

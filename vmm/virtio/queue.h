@@ -45,6 +45,7 @@ struct vq {
 	bool signalled_valid;
 	uint16_t used_flags;		/* what the ring's flags hold */
 	unsigned in_flight;		/* popped and not pushed */
+	unsigned draining;		/* who waits for `drained` */
 	const char *broken;		/* which rule was broken, in words, or NULL */
 	bool was_broken;		/* the same, for state.c */
 
