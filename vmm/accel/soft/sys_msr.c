@@ -34,7 +34,8 @@ enum {
 #define UCODE_REV	(1ull << 32)
 #define MISC_FAST_STRINGS 0x1u
 #define MISC_NO_BTS_PEBS 0x1800u
-#define MISC_CPUID_LIMIT 0x400000u
+#define MISC_READ_ONLY	(MISC_NO_BTS_PEBS | 0x80u)
+#define MISC_CPUID_LIMIT 0x400000u	/* basic leaves up to 3 alone */
 #define MISC_XD_DISABLE	(1ull << 34)
 #define FEATURE_LOCKED	1u
 
@@ -151,6 +152,8 @@ static bool efer_write(struct cpu *cpu, uint64_t v)
 	uint64_t mask = CPU_EFER_SCE | CPU_EFER_LME | CPU_EFER_NX;
 	uint64_t changed = (v ^ cpu->efer) & mask;
 
+	if (cpu->msr.misc_enable & MISC_XD_DISABLE)
+		mask &= ~(uint64_t)CPU_EFER_NX | (cpu->efer & CPU_EFER_NX);
 	if (v & ~(mask | CPU_EFER_LMA) ||
 	    (changed & CPU_EFER_LME && cpu->cr0 & CPU_CR0_PG))
 		return false;
@@ -201,8 +204,8 @@ bool msr_write(struct cpu *cpu, uint32_t index, uint64_t v)
 	case MSR_SYSENTER_CS: cpu->sysenter_cs = (uint32_t)v; return true;
 	case MSR_MCG_STATUS: cpu->msr.mcg_status = 0; return !v;
 	case MSR_MISC_ENABLE:
-		cpu->msr.misc_enable = (v & ~MISC_CPUID_LIMIT &
-					~MISC_XD_DISABLE) | MISC_NO_BTS_PEBS;
+		cpu->msr.misc_enable = (v & ~(uint64_t)MISC_READ_ONLY) |
+			MISC_NO_BTS_PEBS;
 		return true;
 	case MSR_DEBUGCTL: return !v;
 	case MSR_PAT:
@@ -294,6 +297,19 @@ static enum done op_rdpmc(struct cpu *cpu, const struct uop *u)
 	return raise_gp(cpu, 0);
 }
 
+/* What software has hidden with MISC_ENABLE. */
+static void hide(const struct cpu *cpu, uint32_t leaf, uint32_t reg[4])
+{
+	if (cpu->msr.misc_enable & MISC_CPUID_LIMIT) {
+		if (!leaf && reg[CPUID_EAX] > 3)
+			reg[CPUID_EAX] = 3;
+		else if (leaf > 3 && leaf < 0x80000000)
+			memset(reg, 0, 4 * sizeof(reg[0]));
+	}
+	if (cpu->msr.misc_enable & MISC_XD_DISABLE && leaf == 0x80000001)
+		reg[CPUID_EDX] &= ~(1u << 20);
+}
+
 static enum done op_cpuid(struct cpu *cpu, const struct uop *u)
 {
 	uint32_t reg[4] = { 0 }, leaf = (uint32_t)cpu->gpr[CPU_RAX];
@@ -302,6 +318,7 @@ static enum done op_cpuid(struct cpu *cpu, const struct uop *u)
 	if (cpu->cpuid)
 		cpuid_lookup(cpu->cpuid, leaf, (uint32_t)cpu->gpr[CPU_RCX],
 			     reg);
+	hide(cpu, leaf, reg);
 	/* The APIC is there while it is enabled. */
 	if (leaf == 1 && cpu->lapic && lapic_base(cpu->lapic) & 0x800)
 		reg[CPUID_EDX] |= 1u << 9;
