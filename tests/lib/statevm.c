@@ -2,18 +2,26 @@
 /* statevm.c - a machine with every device there is.  See statevm.h. */
 #include "tests/lib/statevm.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/check.h"
 #include "imgfmt/base/bytes.h"
+#include "imgfmt/imgfmt.h"
 #include "vmm/chip/fwcfg.h"
 #include "vmm/chip/ioapic.h"
 #include "vmm/chip/pci.h"
 #include "vmm/pc.h"
+#include "vmm/state.h"
+#include "vmm/virtio/blk.h"
 
 #define MEMORY	 (20u << 20)
-#define N_MMIO	 3u		/* rng, console, balloon */
+#define DISK	 (256u << 10)
+#define N_MMIO	 4u		/* rng, console, balloon, disk */
+#define N_BLK	 3u
 #define RINGS	 0x100000u	/* of 64 KiB for each of these */
+
+static const unsigned n_queues[N_MMIO] = { 1, 2, 4, 2 };
 
 /* Ports where something is; of some there are several. */
 static const struct { uint16_t first, n; } ports[] = {
@@ -41,6 +49,9 @@ static void add_devices(struct vm *vm)
 {
 	static const uint8_t file[100];
 	struct vm_chardev nowhere = { -1, -1 };
+	struct vm_disk disk = { .bus = VM_BUS_MMIO, .serial = "s",
+				.queues = 2 };
+	struct img *img;
 	struct err e = { "" };
 
 	for (unsigned i = 0; i < 4; i++)
@@ -48,6 +59,8 @@ static void add_devices(struct vm *vm)
 	CHECK_OK(vm_add_rng(vm, VM_BUS_MMIO, &e));
 	CHECK_OK(vm_add_console(vm, VM_BUS_MMIO, &nowhere, &e));
 	CHECK_OK(vm_add_balloon(vm, VM_BUS_MMIO, &e));
+	CHECK_OK(img_memory(DISK, &img, &e));
+	CHECK_OK(vm_add_disk(vm, img, &disk, &e));
 	CHECK_OK(vm_add_rng(vm, VM_BUS_PCI, &e));
 	CHECK_OK(vm_add_console(vm, VM_BUS_PCI, &nowhere, &e));
 	CHECK_OK(fwcfg_add_file(vm->fwcfg, "a", file, 40, true));
@@ -142,14 +155,23 @@ static void touch_ioapic(struct vm *vm, uint64_t *random,
 		     r % 0x41);
 }
 
+/* The lower half of the features. */
+static uint64_t offered(struct vm *vm, uint64_t regs)
+{
+	bus_write(vm, BUS_MMIO, regs + 0x14, 4, 0);
+	return bus_read(vm, BUS_MMIO, regs + 0x10, 4);
+}
+
 /* What a driver does, over virtio-mmio: set one queue up, and go. */
 static void start_driver(struct vm *vm, unsigned n, uint64_t *random)
 {
 	uint64_t regs = PC_MMIO_BASE + n * PC_MMIO_LEN, r = roll(random);
 	uint64_t ring = RINGS + n * 0x10000ull;
 	const struct { unsigned reg; uint64_t value; } writes[] = {
-		{ 0x70, 0 }, { 0x70, 3 }, { 0x24, 0 }, { 0x20, r & 0x30000002 },
-		{ 0x24, 1 }, { 0x20, 1 }, { 0x70, 0xb }, { 0x30, r >> 40 & 1 },
+		{ 0x70, 0 }, { 0x70, 3 }, { 0x24, 0 },
+		{ 0x20, r & offered(vm, regs) },
+		{ 0x24, 1 }, { 0x20, 1 }, { 0x70, 0xb },
+		{ 0x30, (r >> 40) % n_queues[n] },
 		{ 0x38, 8 }, { 0x80, ring }, { 0x90, ring + 0x1000 },
 		{ 0xa0, ring + 0x2000 }, { 0x44, 1 }, { 0x70, 0xf },
 	};
@@ -179,7 +201,46 @@ static void add_request(struct vm *vm, unsigned n, uint64_t *random)
 	put_le16(idx, (uint16_t)(get_le16(idx) + 1));
 	CHECK(!mem_write(vm, ring + 0x1002, idx, 2));
 	bus_write(vm, BUS_MMIO, PC_MMIO_BASE + n * PC_MMIO_LEN + 0x50, 4,
-		  r >> 50 & 1);
+		  (r >> 50) % n_queues[n]);
+}
+
+/* A disk's request of three buffers: header, data, status. */
+static void add_blk_request(struct vm *vm, uint64_t *random)
+{
+	static const uint8_t types[] = { 0, 1, 1, 4, 8, 11, 13, 0 };
+	uint64_t ring = RINGS + N_BLK * 0x10000ull, r = roll(random);
+	uint64_t sector = r >> 8 & 0x1ff;
+	uint8_t header[16] = { types[r & 7] }, descs[3][16], idx[2], zero[2];
+	uint32_t len = 512u << (r >> 20 & 3);
+
+	/* Discard, write zeroes: the same 16 bytes say sector and how many. */
+	put_le64(header + 8, sector);
+	if (header[0] > 10)
+		len = 16;
+	for (unsigned i = 0; i < 3; i++) {
+		put_le16(descs[i] + 12, i < 2);
+		put_le16(descs[i] + 14, (uint16_t)(i + 1));
+	}
+	put_le64(descs[0], ring + 0xd000);
+	put_le32(descs[0] + 8, sizeof(header));
+	put_le64(descs[1], ring + (len == 16 ? 0xd008 : 0x4000 + (r >> 30 & 0x3fff)));
+	put_le32(descs[1] + 8, len);
+	if (header[0] == 0 || header[0] == 8)
+		descs[1][12] |= 2;
+	put_le64(descs[2], ring + 0xe000 + (r >> 50 & 0xff));
+	put_le32(descs[2] + 8, 1);
+	descs[2][12] = 2;
+	put_le16(zero, 0);
+	CHECK(!mem_write(vm, ring + 0xd000, header, sizeof(header)));
+	put_le32(header, 1 + (uint32_t)(r >> 60));
+	CHECK(!mem_write(vm, ring + 0xd010, header, 8));
+	CHECK(!mem_write(vm, ring, descs, sizeof(descs)));
+	CHECK(!mem_read(vm, ring + 0x1002, idx, 2));
+	CHECK(!mem_write(vm, ring + 0x1004 + 2 * (get_le16(idx) % 8u), zero, 2));
+	put_le16(idx, (uint16_t)(get_le16(idx) + 1));
+	CHECK(!mem_write(vm, ring + 0x1002, idx, 2));
+	bus_write(vm, BUS_MMIO, PC_MMIO_BASE + N_BLK * PC_MMIO_LEN + 0x50, 4,
+		  r >> 58 & 1);
 }
 
 /* A descriptor of fw_cfg's DMA: select and read, write or skip. */
@@ -200,7 +261,7 @@ static void one(struct vm *vm, uint64_t focus, uint64_t *random,
 		struct statevm_trace *t)
 {
 	uint64_t r = roll(random), i;
-	unsigned what = (unsigned)(r % 26);
+	unsigned what = (unsigned)(r % 28);
 
 	r >>= 8;
 	if (what < 10) {
@@ -222,6 +283,8 @@ static void one(struct vm *vm, uint64_t focus, uint64_t *random,
 		start_driver(vm, (unsigned)(r % N_MMIO), random);
 	} else if (what < 21) {
 		add_request(vm, (unsigned)(r % N_MMIO), random);
+	} else if (what > 25) {
+		add_blk_request(vm, random);
 	} else if (what == 21) {
 		fwcfg_dma(vm, random);
 	} else if (what == 25) {
@@ -348,8 +411,111 @@ void statevm_forget(struct vm *vm)
 	fakevm_of(vm)->n_msi = 0;
 }
 
-void statevm_copy_memory(struct vm *to, struct vm *from)
+static void same_bytes(const void *a, size_t a_len, const void *b,
+		       size_t b_len, const char *when)
 {
+	const uint8_t *x = a, *y = b;
+	size_t i = 0;
+
+	while (i < a_len && i < b_len && x[i] == y[i])
+		i++;
+	if (i == a_len && i == b_len)
+		return;
+	fprintf(stderr, "%s: states of %zu and %zu bytes differ at %zu, behind",
+		when, a_len, b_len, i);
+	for (size_t j = i < 60 ? 0 : i - 60; j < i; j++)
+		fputc(x[j] >= ' ' && x[j] < 127 ? x[j] : '.', stderr);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+static void same_states(struct vm *a, struct vm *b, const char *when)
+{
+	size_t a_len, b_len;
+	void *x, *y;
+	struct err e;
+
+	CHECK_OK(state_save(a, &x, &a_len, &e));
+	CHECK_OK(state_save(b, &y, &b_len, &e));
+	same_bytes(x, a_len, y, b_len, when);
+	free(x);
+	free(y);
+}
+
+static void same_traces(const struct statevm_trace *a,
+			const struct statevm_trace *b, const char *when)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++) {
+		if (a->values[i] == b->values[i])
+			continue;
+		fprintf(stderr, "%s: %s: 0x%llx, and 0x%llx in the copy\n",
+			when, a->what[i], (unsigned long long)a->values[i],
+			(unsigned long long)b->values[i]);
+		exit(1);
+	}
+	CHECK_EQ(a->n, b->n);
+}
+
+static struct blk *disk(struct vm *vm)
+{
+	struct device *dev = vm->devices;
+
+	while (strcmp(dev->ops->name, "virtio-blk"))
+		dev = dev->next;
+	return (struct blk *)(void *)dev;
+}
+
+static void copy_disk(struct vm *to, struct vm *from)
+{
+	static uint8_t bytes[DISK];
+
+	CHECK(!img_read(disk(from)->img, bytes, DISK, 0));
+	CHECK(!img_write(disk(to)->img, bytes, DISK, 0));
+}
+
+static void same_disks(struct vm *a, struct vm *b, const char *when)
+{
+	static uint8_t x[DISK], y[DISK];
+
+	CHECK(!img_read(disk(a)->img, x, DISK, 0));
+	CHECK(!img_read(disk(b)->img, y, DISK, 0));
+	same_bytes(x, DISK, y, DISK, when);
+}
+
+void statevm_load(struct vm *to, struct vm *from)
+{
+	struct err e = { "" };
+	void *state;
+	size_t len;
+
+	CHECK_OK(state_save(from, &state, &len, &e));
 	CHECK(to->mem.size == from->mem.size);
 	memcpy(to->mem.base, from->mem.base, from->mem.size);
+	copy_disk(to, from);
+	CHECK_OK(state_load(to, state, len, &e));
+	free(state);
+	same_states(from, to, "after loading");
+}
+
+struct vm *statevm_twin(struct vm *vm)
+{
+	struct vm *twin = statevm_new();
+
+	statevm_pause(vm);
+	statevm_pause(twin);
+	statevm_load(twin, vm);
+	statevm_resume(vm);
+	statevm_resume(twin);
+	return twin;
+}
+
+void statevm_same(struct vm *a, struct vm *b, const struct statevm_trace *x,
+		  const struct statevm_trace *y, const char *when)
+{
+	same_traces(x, y, when);
+	statevm_pause(a);
+	statevm_pause(b);
+	same_states(a, b, when);
+	same_bytes(a->mem.base, a->mem.size, b->mem.base, b->mem.size, when);
+	same_disks(a, b, when);
 }

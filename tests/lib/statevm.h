@@ -33,6 +33,17 @@ void statevm_resume(struct vm *vm);
 /* Forget which interrupts came. */
 void statevm_forget(struct vm *vm);
 
-void statevm_copy_memory(struct vm *to, struct vm *from);
+/* What `from` is, `to` becomes: memory, disk, and the state of all devices.  Both
+ * are paused.
+ */
+void statevm_load(struct vm *to, struct vm *from);
+/* The same into a new machine; both go on. */
+struct vm *statevm_twin(struct vm *vm);
+
+/* End the test unless these machines, their memory, their disks and what was read
+ * from them are the same.  Pauses both.
+ */
+void statevm_same(struct vm *a, struct vm *b, const struct statevm_trace *x,
+		  const struct statevm_trace *y, const char *when);
 
 #endif
