@@ -151,6 +151,26 @@ static void test_steps(void)
 	CHECK_EQ(srig_vector(R), EXC_DB);
 	CHECK_EQ(srig_stack(R, 0), RIG_CODE + 2);
 
+	/* A repeated instruction is stepped element by element. */
+	srig_set(R, RIG_32, 0);
+	R->s.rflags |= EFL_TF;
+	R->s.gpr[CPU_RCX] = 3;
+	R->s.gpr[CPU_RDI] = RIG_TARGET;
+	CODE("\xf3\xaa\x90");
+	srig_run(R, 4);
+	CHECK_EQ(srig_vector(R), EXC_DB);
+	CHECK_EQ(srig_stack(R, 0), RIG_CODE);
+	CHECK(srig_stack(R, 2) & EFL_RF);
+	CHECK_EQ(R->s.gpr[CPU_RCX], 2);
+	srig_set(R, RIG_32, 0);
+	R->s.rflags |= EFL_TF;
+	R->s.gpr[CPU_RCX] = 1;
+	R->s.gpr[CPU_RDI] = RIG_TARGET;
+	CODE("\xf3\xae\x90");
+	srig_run(R, 4);
+	CHECK_EQ(srig_stack(R, 0), RIG_CODE + 2);
+	CHECK(!(srig_stack(R, 2) & EFL_RF));
+
 	/* MOV SS swallows the trap. */
 	srig_set(R, RIG_32, 0);
 	R->s.rflags |= EFL_TF;

@@ -242,6 +242,18 @@ static bool pending(struct cpu *cpu)
 	return events;
 }
 
+/* With one instruction done, or one element of a repeated one: then RF keeps a
+ * breakpoint there from coming again (SDM volume 3, 17.3.1.1).
+ */
+static bool after_step(struct cpu *cpu, uint64_t eflags)
+{
+	bool go_on = debug_after(cpu, eflags);
+
+	if (cpu->left == LEFT_AGAIN)
+		cpu->eflags |= EFL_RF;
+	return go_on;
+}
+
 enum stop cpu_run(struct cpu *cpu, int64_t insns)
 {
 	enum stop why = STOP_BUDGET;
@@ -273,7 +285,7 @@ enum stop cpu_run(struct cpu *cpu, int64_t insns)
 			if (shadow && cpu->left != LEFT_AGAIN)
 				cpu->block_irq = cpu->block_db = false;
 			if (step && !cpu->soft->test &&
-			    !debug_after(cpu, eflags) &&
+			    !after_step(cpu, eflags) &&
 			    !handle_fault(cpu, &why))
 				break;
 		}

@@ -3,7 +3,7 @@
  * REP.
  *
  * A repeated one does at most a page's worth and then lets interrupts in
- * (DONE_AGAIN); after each element rSI, rDI and rCX are right, so that a fault
+ * (DONE_AGAIN), or one element if single steps or breakpoints are to be looked at; after each element rSI, rDI and rCX are right, so that a fault
  * finds them as the manual wants.  MOVS and STOS take what lies in one page in
  * one step where no check depends on the element.
  */
@@ -66,6 +66,12 @@ static uint64_t in_page(struct cpu *cpu, const struct uop *u, uint64_t lin,
 	uint64_t left = asize_mask(u) - reg_get(cpu, reg, u->asize);
 
 	return min_u64(bytes, left) >> u->osize;
+}
+
+/* Must the loop look before the next element? */
+static bool stops(const struct cpu *cpu)
+{
+	return cpu->bus_used || cpu->mode & MODE_STEP;
 }
 
 /* May several elements be done in one step? */
@@ -158,7 +164,7 @@ static enum done op_movs(struct cpu *cpu, const struct uop *u)
 		if (!count_down(cpu, u, n))
 			return DONE;
 		done += n << u->osize;
-		if (done >= AT_ONCE || cpu->bus_used || cpu->block->stale)
+		if (done >= AT_ONCE || stops(cpu) || cpu->block->stale)
 			return DONE_AGAIN;
 	}
 }
@@ -185,7 +191,7 @@ static enum done op_stos(struct cpu *cpu, const struct uop *u)
 		if (!count_down(cpu, u, n))
 			return DONE;
 		done += n << u->osize;
-		if (done >= AT_ONCE || cpu->bus_used || cpu->block->stale)
+		if (done >= AT_ONCE || stops(cpu) || cpu->block->stale)
 			return DONE_AGAIN;
 	}
 }
@@ -204,7 +210,7 @@ static enum done op_lods(struct cpu *cpu, const struct uop *u)
 		advance(cpu, u, RSI, op_bytes(u));
 		if (!count_down(cpu, u, 1))
 			return DONE;
-		if (cpu->bus_used)
+		if (stops(cpu))
 			break;
 	}
 	return DONE_AGAIN;
@@ -232,7 +238,7 @@ static enum done op_scas(struct cpu *cpu, const struct uop *u)
 		advance(cpu, u, RDI, op_bytes(u));
 		if (!count_down(cpu, u, 1) || !goes_on(cpu, u))
 			return DONE;
-		if (cpu->bus_used)
+		if (stops(cpu))
 			break;
 	}
 	return DONE_AGAIN;
@@ -255,7 +261,7 @@ static enum done op_cmps(struct cpu *cpu, const struct uop *u)
 		advance(cpu, u, RDI, op_bytes(u));
 		if (!count_down(cpu, u, 1) || !goes_on(cpu, u))
 			return DONE;
-		if (cpu->bus_used)
+		if (stops(cpu))
 			break;
 	}
 	return DONE_AGAIN;
