@@ -114,6 +114,7 @@ static const char *const found[] = {
 	"\xf3\x6f",
 	"\xdb\x2f",			/* fld tbyte (%rdi): alignment of 8 */
 	"\x0f\x15\x44\x24\x01",	/* unpckhps 1(%rsp): #GP or #SS */
+	"\x48\x0f\xc7\x4c\x24\x01",	/* cmpxchg16b 1(%rsp): the same */
 };
 
 static void run_found(void)

@@ -98,8 +98,7 @@ static uint64_t pick_target(struct gen *g, const struct insn *in, unsigned len)
 	/* Of such the CPU touches the parts in its own order. */
 	if (len > 16)
 		return TWIN_LOW + (to & 0xdff);
-	/* Ten bytes are two accesses to AMD, each with its own fault. */
-	if (len == 10 && in->asize == 4 && to + len > UINT32_MAX)
+	if (gen_has_parts(in) && in->asize == 4 && to + len > UINT32_MAX)
 		to -= TWIN_PAGE / 2;
 	return in->code == CODE_64 && (in->seg >= CPU_FS || gen_has_parts(in)) &&
 	       to >= TASK_END - TWIN_PAGE ? TWIN_HIGH : to;
@@ -566,9 +565,7 @@ static void set_operand(struct gen *g, struct twin *t,
 	if (access_len(in) > 16 && in->code != CODE_64 && in->seg != CPU_CS)
 		s->seg[in->seg] = NATIVE_SEL(in->asize == 2 ? NK_DATA16 :
 					     NK_ODD32);
-	/* Which is first, #SS or that #GP?  (CMPXCHG16B does not know yet.) */
-	if (wants_alignment(in) &&
-	    (gen_random(g) & 15 || to >= TASK_END - TWIN_PAGE))
+	if (wants_alignment(in) && gen_random(g) & 15)
 		to &= ~15ull;
 	aim(g, gi, &to, s);
 	poke(g, t, gi, to, s);

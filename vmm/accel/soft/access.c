@@ -95,6 +95,18 @@ bool op_lin(struct cpu *cpu, const struct uop *u, unsigned len, enum access how,
 	return seg_lin(cpu, u->seg, op_offset(cpu, u), len, how, lin);
 }
 
+bool op_lin_16(struct cpu *cpu, const struct uop *u, enum access how,
+	       uint64_t *lin)
+{
+	bool ok = op_lin(cpu, u, 16, how, lin);
+	bool based = cpu_code(cpu) != CODE_64 || u->seg >= CPU_FS;
+	uint64_t at = op_offset(cpu, u) + (based ? cpu->seg[u->seg].base : 0);
+
+	if (at & 15)
+		raise_gp(cpu, 0);
+	return ok && !(at & 15);
+}
+
 bool op_load(struct cpu *cpu, const struct uop *u, void *buf, unsigned len)
 {
 	uint64_t lin;

@@ -201,10 +201,9 @@ static enum done cmpxchg_pair(struct cpu *cpu, const struct uop *u,
 	memcpy(want + half, &cpu->gpr[CPU_RDX], half);
 	memcpy(new, &cpu->gpr[CPU_RBX], half);
 	memcpy(new + half, &cpu->gpr[CPU_RCX], half);
-	if (!op_lin(cpu, u, 2 * half, ACCESS_WRITE, &lin))
+	if (half == 8 ? !op_lin_16(cpu, u, ACCESS_WRITE, &lin) :
+			!op_lin(cpu, u, 8, ACCESS_WRITE, &lin))
 		return DONE_FAULT;
-	if (half == 8 && lin & 15)
-		return raise_gp(cpu, 0);
 	if (!mem_check_store(cpu, lin, 2 * half, ACCESS_WRITE))
 		return DONE_FAULT;
 	memcpy(old, want, sizeof(old));

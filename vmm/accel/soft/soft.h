@@ -392,6 +392,9 @@ bool mem_check_store(struct cpu *cpu, uint64_t lin, unsigned len,
  */
 bool op_lin(struct cpu *cpu, const struct uop *u, unsigned len, enum access how,
 	    uint64_t *lin);
+/* Of 16 bytes that must be aligned: of two faults that #GP(0) is the first. */
+bool op_lin_16(struct cpu *cpu, const struct uop *u, enum access how,
+	       uint64_t *lin);
 bool seg_lin(struct cpu *cpu, unsigned seg, uint64_t offset, unsigned len,
 	     enum access how, uint64_t *lin);
 /* The memory operand's offset in its segment: what LEA gives. */

@@ -4,24 +4,11 @@
  */
 #include "sse.h"
 
-/* The 16 bytes of the operand, aligned: of two faults that is the first. */
-static bool aligned_lin(struct cpu *cpu, const struct uop *u, enum access how,
-			uint64_t *lin)
-{
-	bool ok = op_lin(cpu, u, 16, how, lin);
-	bool based = cpu_code(cpu) != CODE_64 || u->seg >= CPU_FS;
-	uint64_t at = op_offset(cpu, u) + (based ? cpu->seg[u->seg].base : 0);
-
-	if (at & 15)
-		raise_gp(cpu, 0);
-	return ok && !(at & 15);
-}
-
 bool sse_load(struct cpu *cpu, const struct uop *u, void *buf)
 {
 	uint64_t lin;
 
-	return aligned_lin(cpu, u, ACCESS_READ, &lin) &&
+	return op_lin_16(cpu, u, ACCESS_READ, &lin) &&
 	       mem_load(cpu, lin, buf, 16, ACCESS_READ);
 }
 
@@ -29,7 +16,7 @@ bool sse_store(struct cpu *cpu, const struct uop *u, const void *buf)
 {
 	uint64_t lin;
 
-	return aligned_lin(cpu, u, ACCESS_WRITE, &lin) &&
+	return op_lin_16(cpu, u, ACCESS_WRITE, &lin) &&
 	       mem_store(cpu, lin, buf, 16, ACCESS_WRITE);
 }
 
