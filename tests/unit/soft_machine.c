@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "tests/check.h"
+#include "vmm/accel/soft/machine.h"
 #include "vmm/vm.h"
 
 #define MMIO 0xa0000u
@@ -220,8 +221,20 @@ static void test_waiting_cpu(void)
 	finish();
 }
 
+/* A host without SSE4.2 makes it an x86-64-v1, and nobody gets less than asked. */
+static void test_model(void)
+{
+	CHECK_EQ(soft_model(CPU_HOST, NULL), CPU_V2);
+	CHECK_EQ(soft_model(CPU_V1, NULL), CPU_V1);
+	CHECK_EQ(soft_model(CPU_V2, NULL), CPU_V2);
+	CHECK(soft_model(CPU_V3, NULL) < CPU_V3);
+	CHECK_EQ(soft_model(CPU_HOST, "SSE4.2"), CPU_V1);
+	CHECK(soft_model(CPU_V2, "SSE4.2") < CPU_V2);
+}
+
 int main(void)
 {
+	test_model();
 	test_reset_vector();
 	test_device_memory();
 	test_device_writes_code();

@@ -86,6 +86,11 @@ void soft_ring(struct soft_cpu *sc);
  */
 double soft_measure(void);
 
+/* soft.c: what the CPU is if `asked` for on a host that `lacks` something of
+ * sse_host.h (NULL: nothing); less than was asked for: it must be refused.
+ */
+enum cpu_model soft_model(enum cpu_model asked, const char *lacks);
+
 /* soft.c: take what waits: writes of devices, remapped memory, INIT, SIPI, NMI,
  * interrupts.  False: triple fault.
  */

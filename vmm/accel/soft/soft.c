@@ -7,6 +7,7 @@
 
 #include "block.h"
 #include "machine.h"
+#include "sse_host.h"
 #include "sys.h"
 #include "sys_cr.h"
 
@@ -15,7 +16,9 @@ static void soft_probe(struct accel_report *report)
 	*report = (struct accel_report){ .quality = ACCEL_USABLE,
 					 .mips = soft_measure() };
 	fail(&report->text, 0, "a CPU in software, which needs nothing: %.0f "
-	     "million instructions a second", report->mips);
+	     "million instructions a second%s%s", report->mips,
+	     sse_host_lacks() ? "; without SSE3 and later, for the host lacks " :
+				"", sse_host_lacks() ? : "");
 }
 
 /* Kick a CPU, and wake its thread. */
@@ -50,15 +53,30 @@ static void soft_vm_fini(struct vm *vm)
 	vm->accel_state = NULL;
 }
 
+enum cpu_model soft_model(enum cpu_model asked, const char *lacks)
+{
+	enum cpu_model best = lacks ? CPU_V1 : CPU_V2;
+
+	return asked == CPU_HOST || asked > best ? best : asked;
+}
+
+static int soft_refuse(const char *lacks, struct err *e)
+{
+	if (lacks)
+		return fail(e, ENOTSUP, "the software CPU is an x86-64-v1 on "
+			    "this host, which lacks %s", lacks);
+	return fail(e, ENOTSUP, "the software CPU is an x86-64-v2, it has no "
+		    "AVX");
+}
+
 static int soft_vm_init(struct vm *vm, struct err *e)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 	int rc;
 
-	if (vm->config.cpu == CPU_V3) {
+	if (soft_model(vm->config.cpu, sse_host_lacks()) < vm->config.cpu) {
 		free(m);
-		return fail(e, ENOTSUP, "the software CPU is an x86-64-v2, it "
-			    "has no AVX");
+		return soft_refuse(sse_host_lacks(), e);
 	}
 	if (!m)
 		return fail_rc(e, -ENOMEM, "the software CPU");
@@ -126,8 +144,7 @@ static void take_writes(struct machine *m)
 static int build_cpuid(struct vcpu *vcpu, struct soft_cpu *sc, struct err *e)
 {
 	struct cpuid_request want = {
-		.model = vcpu->vm->config.cpu == CPU_HOST ?
-			CPU_V2 : vcpu->vm->config.cpu,
+		.model = soft_model(vcpu->vm->config.cpu, sse_host_lacks()),
 		.topology = vcpu->vm->config.topology, .vcpu = vcpu->index,
 	};
 	uint32_t *basic, *seven, *ext;
