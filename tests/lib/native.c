@@ -40,6 +40,7 @@ struct native_ctx {
 		uint32_t offset;
 		uint16_t selector;
 	} far;
+	uint64_t n_runs, tick_run;	/* the run that the last tick met */
 	struct native_end end;
 	uint8_t *code;		/* the pages, then one without code */
 	uint8_t *landing;	/* where it ends: a jump to native_exit */
@@ -196,11 +197,16 @@ static inline void take_back_fs(struct native_ctx *c)
 			   "=m"(c->s.seg[4]), "=m"(c->s.seg[5]));
 }
 
-/* Not in what leads there and back, where the state is neither's. */
+/* Does the timer meet the same run again?  Not in what leads there and back, where
+ * the state is neither's.
+ */
 __attribute__((no_stack_protector, no_sanitize("all")))
-static bool in_code(const struct native_ctx *c, const greg_t *r)
+static bool takes_long(struct native_ctx *c, const greg_t *r)
 {
-	return c->running &&
+	bool again = c->tick_run == c->n_runs;
+
+	c->tick_run = c->n_runs;
+	return again && c->running &&
 	       ((uint16_t)r[REG_CSGSFS] != NATIVE_CS64 ||
 		(uint64_t)r[REG_RIP] - NATIVE_CODE < NATIVE_CODE_LEN + PAGE);
 }
@@ -213,7 +219,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	greg_t *r = uc->uc_mcontext.gregs;
 	struct native_ctx *c = &native_ctx;
 
-	if (sig == SIGVTALRM && !in_code(c, r))
+	if (sig == SIGVTALRM && !takes_long(c, r))
 		return;
 	take_back_fs(c);
 	(void)info;
@@ -385,6 +391,7 @@ void native_run(struct native_state *s, struct native_end *end)
 	}
 	c->end = (struct native_end){
 		.rip = c->entry + c->len - NATIVE_EXIT_LEN };
+	c->n_runs++;
 	c->running = true;
 	__asm__ volatile("" ::: "memory");
 	native_enter();

@@ -64,6 +64,8 @@ static void test_faults(void)
 	CHECK_EQ(end.vector, 0);
 	RUN(&s, &end, 0x0f, 0x0b);		/* ud2 */
 	CHECK_EQ(end.vector, 6);
+	RUN(&s, &end, 0xeb, 0xfe);		/* jmp . */
+	CHECK(end.cut);
 	RUN(&s, &end, 0xeb, 0x10);		/* jmp . + 0x12 */
 	CHECK_EQ(end.vector, 3);
 	CHECK_EQ(end.rip, NATIVE_CODE + 0x12);

@@ -5,8 +5,11 @@
  * FRSTOR loads the guest's stack and control word, a stub of one instruction runs,
  * FNSAVE keeps what became of them.  An exception that the guest has not masked
  * would trap at the next waiting instruction; FNSAVE is none, and clears it.  It
- * leaves an empty stack, as the host's is between functions; a host whose status
- * word is not all zero gets its environment back the slow way.
+ * leaves an empty stack, as the host's is between functions.
+ *
+ * Those two take most of the time, and so does FNCLEX: instructions on one or two registers, with all
+ * exceptions masked, do without: x87_host_few().  The host's exception flags are then
+ * left to accumulate; nothing of this program looks at them.
  */
 #include "x87_host.h"
 
@@ -19,6 +22,9 @@ extern const uint8_t x87_host_regs[8][64][4] __attribute__((visibility("hidden")
 extern const uint8_t x87_host_mems[8][8][4] __attribute__((visibility("hidden")));
 uint64_t x87_host_call(struct x87_image *image, const uint8_t *stub, void *mem,
 		       uint64_t rflags) __attribute__((visibility("hidden")));
+/* The third argument is where the stubs look for memory; gives RFLAGS. */
+uint64_t x87_host_step(const uint8_t *stub, void *unused, void *mem)
+	__attribute__((visibility("hidden")));
 
 __asm__(".pushsection .text\n"
 	".hidden x87_host_regs\n"
@@ -52,14 +58,9 @@ __asm__(".pushsection .text\n"
 	".type x87_host_call, @function\n"
 	"x87_host_call:\n"
 	".cfi_startproc\n"
-	"sub $40, %rsp\n"
-	".cfi_adjust_cfa_offset 40\n"
-	"fnstsw 32(%rsp)\n"
-	"fnstcw 34(%rsp)\n"
-	"cmpw $0, 32(%rsp)\n"
-	"je 1f\n"
-	"fnstenv (%rsp)\n"
-	"1:\n"
+	"sub $8, %rsp\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"fnstcw (%rsp)\n"
 	"frstor (%rdi)\n"
 	"push %rcx\n"
 	".cfi_adjust_cfa_offset 8\n"
@@ -71,29 +72,71 @@ __asm__(".pushsection .text\n"
 	".cfi_adjust_cfa_offset 8\n"
 	"pop %rax\n"
 	".cfi_adjust_cfa_offset -8\n"
-	"cmpw $0, 32(%rsp)\n"
-	"jne 2f\n"
-	".cfi_remember_state\n"
-	"fldcw 34(%rsp)\n"
-	"add $40, %rsp\n"
-	".cfi_adjust_cfa_offset -40\n"
-	"ret\n"
-	".cfi_restore_state\n"
-	"2:\n"
-	"fldenv (%rsp)\n"
-	"add $40, %rsp\n"
-	".cfi_adjust_cfa_offset -40\n"
+	"fldcw (%rsp)\n"
+	"add $8, %rsp\n"
+	".cfi_adjust_cfa_offset -8\n"
 	"ret\n"
 	".cfi_endproc\n"
 	".size x87_host_call, . - x87_host_call\n"
+	".hidden x87_host_step\n"
+	".globl x87_host_step\n"
+	".type x87_host_step, @function\n"
+	"x87_host_step:\n"
+	".cfi_startproc\n"
+	"sub $8, %rsp\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"call *%rdi\n"
+	"pushfq\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"pop %rax\n"
+	".cfi_adjust_cfa_offset -8\n"
+	"add $8, %rsp\n"
+	".cfi_adjust_cfa_offset -8\n"
+	"ret\n"
+	".cfi_endproc\n"
+	".size x87_host_step, . - x87_host_step\n"
 	".popsection\n");
+
+static const uint8_t *stub_of(unsigned opcode, unsigned modrm)
+{
+	return modrm >= 0xc0 ? x87_host_regs[opcode & 7][modrm & 0x3f] :
+			       x87_host_mems[opcode & 7][modrm >> 3 & 7];
+}
 
 uint64_t x87_host_run(struct x87_image *image, unsigned opcode, unsigned modrm,
 		      void *mem, uint64_t rflags)
 {
-	const uint8_t *stub = modrm >= 0xc0 ?
-		x87_host_regs[opcode & 7][modrm & 0x3f] :
-		x87_host_mems[opcode & 7][modrm >> 3 & 7];
+	return x87_host_call(image, stub_of(opcode, modrm), mem,
+			     (rflags & 0x8d5) | 0x202);
+}
 
-	return x87_host_call(image, stub, mem, (rflags & 0x8d5) | 0x202);
+/* Status word: flags and stack fault; TOP, 0 as long as the stack is empty. */
+#define SW_FLAGS	0x7fu
+#define SW_TOP_SHIFT	11
+
+int x87_host_few(struct x87_few *f, unsigned n, unsigned opcode,
+		 unsigned modrm, void *mem)
+{
+	unsigned left;
+	uint16_t cw, sw;
+
+	__asm__ volatile("fnstcw %0\n\t fnstsw %1" : "=m"(cw), "=a"(sw));
+	/* Whose flags they are must be known. */
+	if (sw & SW_FLAGS & ~(unsigned)f->sw)
+		__asm__ volatile("fnclex");
+	if (cw != f->cw)
+		__asm__ volatile("fldcw %0" : : "m"(f->cw));
+	if (n > 1)
+		__asm__ volatile("fldt (%0)" : : "r"(f->st[1]) : "memory");
+	if (n)
+		__asm__ volatile("fldt (%0)" : : "r"(f->st[0]) : "memory");
+	f->rflags = x87_host_step(stub_of(opcode, modrm), NULL, mem);
+	__asm__ volatile("fnstsw %0" : "=a"(sw) : : "memory");
+	left = -((unsigned)sw >> SW_TOP_SHIFT) & 7;
+	for (unsigned i = 0; i < left; i++)
+		__asm__ volatile("fstpt (%0)" : : "r"(f->st[i]) : "memory");
+	if (cw != f->cw)
+		__asm__ volatile("fldcw %0" : : "m"(cw));
+	f->sw = sw;
+	return (int)left;
 }

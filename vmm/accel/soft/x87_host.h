@@ -18,9 +18,28 @@ struct x87_image {
  * is at `mem` (mod and r/m do not matter).  No exception may wait in the image: a
  * flag that is not masked.  `rflags` are the status flags before; those after are
  * returned.  An exception that the instruction raises does not trap, but is
- * recorded in the image; the host's FPU state is as it was.
+ * recorded in the image; the host's FPU state is as it was, but for exception flags,
+ * which are masked there.
  */
 uint64_t x87_host_run(struct x87_image *image, unsigned opcode, unsigned modrm,
 		      void *mem, uint64_t rflags);
+
+/* The registers of an instruction that has but ST(0) and perhaps another one, none
+ * of them empty, and whose exceptions are all masked.
+ */
+struct x87_few {
+	uint8_t st[2][16];	/* 10 bytes each; [1] is the other one, if any */
+	uint16_t cw;
+	uint16_t sw;		/* the guest's; out: flags raised, at most those that
+				 * were set besides, and condition codes */
+	uint64_t rflags;	/* out */
+};
+
+/* The same as x87_host_run(), several times faster.  `n` registers are loaded, 0 to
+ * 2; ModRM calls the other one ST(1).  Gives how many there are afterwards, ST(0)
+ * first in `st`.  What is said of the host's state above holds.
+ */
+int x87_host_few(struct x87_few *f, unsigned n, unsigned opcode,
+		 unsigned modrm, void *mem);
 
 #endif
