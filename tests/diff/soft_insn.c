@@ -4,7 +4,8 @@
  *
  * soft_insn [SECONDS [SEED [ROW]]]: forms at random for so long; with CHECK_ALL=1
  * one after the other until each has passed 10000 times, or for so long.  FIRST=1
- * ends at the first difference, BITS=16, 32 or 64 runs such code alone.
+ * ends at the first difference, BITS=16, 32 or 64 runs such code alone, WALL=SECONDS
+ * ends after so long by the clock.
  *
  * time limit: 180 s
  */
@@ -35,6 +36,7 @@ static struct {
 	struct row_seen *rows;
 	uint64_t n, n_faults;
 	bool one_is_enough;
+	double wall;		/* when to end at the latest */
 	unsigned only_code;	/* or N_CODES */
 	unsigned n_reports, n_failed_rows;
 } t;
@@ -162,12 +164,23 @@ static void run_form(const struct gen_form *f, unsigned n)
 		run_states(f, &gi, gi.ud ? n / 4 : n);
 }
 
-static double now(void)
+static double seconds_of(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	clock_gettime(clock, &ts);
 	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+static double now(void)
+{
+	return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+/* Is it over, by this CPU time, or by the clock on the wall? */
+static bool is_over(double end)
+{
+	return now() >= end || seconds_of(CLOCK_MONOTONIC) >= t.wall;
 }
 
 static enum code_size any_code(uint64_t r)
@@ -181,7 +194,7 @@ static void run_random(double seconds, unsigned only)
 {
 	double end = now() + seconds;
 
-	while (now() < end)
+	while (!is_over(end))
 		for (unsigned i = 0; i < 64; i++) {
 			uint64_t r = gen_random(&t.gen);
 			struct gen_form f = {
@@ -228,9 +241,9 @@ static void run_all(double seconds)
 	double end = now() + seconds;
 	bool more = true;
 
-	while (more && now() < end) {
+	while (more && !is_over(end)) {
 		more = false;
-		for (unsigned row = 0; row < n_op_rows && now() < end; row++)
+		for (unsigned row = 0; row < n_op_rows && !is_over(end); row++)
 			more |= all_forms(row, ENOUGH / 8);
 	}
 }
@@ -282,6 +295,8 @@ int main(int argc, char **argv)
 	double began;
 
 	t.one_is_enough = getenv("FIRST");
+	t.wall = seconds_of(CLOCK_MONOTONIC) +
+		 (getenv("WALL") ? atof(getenv("WALL")) : 1e9);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("seed %" PRIu64 "\n", seed);
 	gen_init(&t.gen, &t.twin, seed);
