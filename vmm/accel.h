@@ -46,6 +46,7 @@ struct accel_counter {
 struct accel {
 	const char *name;	/* "kvm", "soft" */
 	bool debugs;		/* it obeys struct vcpu_debug (vm.h) */
+	bool looks;		/* a kick tells the watcher of modes (watch.h) */
 
 	/* Is it there, and how good?  Takes at most 5 ms. */
 	void (*probe)(struct accel_report *report);

@@ -348,11 +348,14 @@ void vm_debug_hold(struct vm *vm, bool *reset)
 /* To the state after power-on, with what boots in memory.  Nothing runs. */
 static int power_on(struct vm *vm, struct err *e)
 {
+	const struct vm_watch *watch = vm->config.watch;
 	struct device *dev;
 	unsigned i;
 	int rc = 0;
 
 	vm_lock(vm);
+	if (watch && watch->reset)
+		watch->reset(watch->arg);
 	for (dev = vm->devices; dev; dev = dev->next) {
 		if (dev->ops->reset)
 			dev->ops->reset(dev);
@@ -360,6 +363,7 @@ static int power_on(struct vm *vm, struct err *e)
 	mem_reset(vm);
 	vm_unlock(vm);
 	for (i = 0; i < vm->config.topology.cpus && !rc; i++) {
+		atomic_store(&vm->vcpus[i].seen, 0);
 		rc = vm->accel->vcpu_reset(&vm->vcpus[i]);
 		if (rc)
 			fail_rc(e, rc, "resetting CPU %u", i);

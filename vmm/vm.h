@@ -25,6 +25,7 @@
 #include "mem.h"
 #include "random.h"
 #include "vmm.h"
+#include "watch.h"
 
 /* What a debugger wants of a vCPU; changed while it is parked. */
 struct vcpu_debug {
@@ -60,6 +61,7 @@ struct vcpu {
 	struct vcpu_debug debug;
 	void *accel_state;
 	_Atomic uint64_t exits[VM_N_EXITS];	/* vcpu_count() */
+	_Atomic uint8_t seen;		/* WATCH_*, since the last reset */
 };
 
 /* For accelerators, by the thread that runs it. */

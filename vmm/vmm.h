@@ -14,6 +14,7 @@
 
 struct img;
 struct vm;
+struct vm_watch;
 
 /* How a guest ends. */
 enum vm_end {
@@ -53,6 +54,7 @@ struct vm_config {
 	FILE *trace;		/* soft only: executed blocks (accel/soft/trace.c);
 				 * the caller's; NULL: none */
 	bool test_devices;	/* isa-debug-exit and what test suites expect */
+	const struct vm_watch *watch;	/* watch.h; NULL: nobody */
 	int debug_fd;		/* firmware's debug port writes here; -1: nowhere */
 };
 

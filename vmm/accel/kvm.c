@@ -186,6 +186,7 @@ out:
 const struct accel accel_kvm = {
 	.name = "kvm",
 	.debugs = true,
+	.looks = true,
 	.probe = kvm_probe,
 	.vm_init = kvm_vm_init,
 	.vm_fini = kvm_vm_fini,

@@ -252,6 +252,23 @@ static enum vcpu_exit kicked_how(const struct kvm_vcpu *k)
 	return VCPU_DEAD;
 }
 
+/* A watcher hears of the mode, as far as kicks find it. */
+static void look(struct vcpu *cpu, const struct kvm_vcpu *k)
+{
+	struct kvm_sregs s;
+	unsigned seen = 0;
+
+	if (!cpu->vm->config.watch || kvm_ioctl(k->fd, KVM_GET_SREGS, &s))
+		return;
+	if (s.cr0 & CPU_CR0_PE)
+		seen |= WATCH_PROTECTED;
+	if (s.cr0 & CPU_CR0_PG)
+		seen |= WATCH_PAGING | (s.cs.dpl == 3 ? WATCH_USER : 0);
+	if (s.efer & CPU_EFER_LMA)
+		seen |= WATCH_LONG;
+	watch_mode(cpu->vm, &cpu->seen, seen);
+}
+
 /* This thread runs it now. */
 static int take_thread(struct kvm_vcpu *k)
 {
@@ -304,6 +321,8 @@ int kvm_run_vcpu(struct vcpu *cpu, enum vcpu_exit *why, struct err *e)
 		*(volatile uint8_t *)&k->run->immediate_exit = 0;
 		atomic_thread_fence(memory_order_seq_cst);
 		stop = atomic_exchange(&k->kicked, false) || stop;
+		if (stop && !k->unfinished)
+			look(cpu, k);
 		if (stop && !k->unfinished)
 			return leave(why, kicked_how(k));
 		if (stop)

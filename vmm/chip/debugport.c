@@ -52,6 +52,7 @@ static void debug_write(struct device *dev, uint64_t offset, unsigned size,
 
 	(void)offset;
 	(void)size;
+	watch_text(dev->vm, WATCH_DEBUG, byte);
 	if (dev->vm->config.debug_fd >= 0 &&
 	    write(dev->vm->config.debug_fd, &byte, 1) != 1)
 		return;		/* dropped */

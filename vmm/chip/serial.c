@@ -68,6 +68,7 @@ static const struct { uint16_t port; uint8_t irq; } com[MAX_SERIALS] = {
 struct serial {
 	struct device dev;
 	struct region region;
+	enum watch_port port;
 	struct irq_line irq;
 	struct vm_timer timeout;	/* bytes lie in the FIFO, nobody reads */
 	struct chardev host;
@@ -182,6 +183,7 @@ static void transmit(struct serial *s, uint8_t byte)
 	}
 	if (s->n_tx == FIFO_SIZE)
 		return;		/* written in spite of THRE */
+	watch_text(s->dev.vm, s->port, byte);
 	s->tx[s->n_tx++] = byte;
 	send_out(s);
 }
@@ -460,7 +462,7 @@ static const struct state_field serial_fields[] = {
 	STATE_NUMBER(struct serial, n_rx, .max = FIFO_SIZE),
 	STATE_NUMBER(struct serial, n_tx, .max = FIFO_SIZE),
 };
-STATE_TRANSIENT(struct serial, "how the machine was made", dev, region, peer, irq);
+STATE_TRANSIENT(struct serial, "how the machine was made", dev, region, port, peer, irq);
 STATE_TRANSIENT(struct serial, "the host's end, whose buffer it has", host);
 
 static const struct state_table serial_state = {
@@ -508,6 +510,7 @@ int vm_add_serial(struct vm *vm, const struct vm_chardev *host, struct err *e)
 	bus_add(vm, &s->region, &s->dev, &serial_region_ops, BUS_PIO,
 		com[n].port, 8);
 	s->irq = irq_isa(vm, com[n].irq);
+	s->port = (enum watch_port)(WATCH_SERIAL1 + n);
 	find_peer(s);
 	vm_timer_init(&s->timeout, vm, timed_out, s);
 	power_on(s);

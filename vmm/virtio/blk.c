@@ -106,7 +106,7 @@ static const struct state_field blk_fields[] = {
 };
 STATE_TRANSIENT(struct blk, "has a table of its own", v);
 STATE_TRANSIENT(struct blk, "how the machine was made",
-		img, readonly, id, pullers, virtual, n_counts, error_lock);
+		index, img, readonly, id, pullers, virtual, n_counts, error_lock);
 STATE_TRANSIENT(struct blk, "what features and config say", writethrough);
 STATE_TRANSIENT(struct blk, "for the host, since this process began",
 		counts, errors, last_error, last_error_sector);
@@ -202,6 +202,18 @@ static int start(struct blk *b, unsigned pullers, unsigned queues,
 	return rc ? rc : pullers_start(&b->pullers, pullers, e);
 }
 
+/* The i-th disk, or NULL. */
+static struct blk *find(struct vm *vm, unsigned i)
+{
+	struct device *dev;
+
+	for (dev = vm->devices; dev; dev = dev->next) {
+		if (dev->ops->name == blk_ops.name && !i--)
+			return (struct blk *)dev;
+	}
+	return NULL;
+}
+
 int vm_add_disk(struct vm *vm, struct img *img, const struct vm_disk *disk,
 		struct err *e)
 {
@@ -217,6 +229,8 @@ int vm_add_disk(struct vm *vm, struct img *img, const struct vm_disk *disk,
 	if (!b)
 		return fail_rc(e, -ENOMEM, "%s", img_name(img));
 	pthread_mutex_init(&b->error_lock, NULL);
+	while (find(vm, b->index))
+		b->index++;
 	b->readonly = disk->readonly;
 	b->capacity = img_size(img) / BLK_SECTOR;
 	b->reads_pieces = img_reads_pieces(img);
@@ -238,18 +252,6 @@ int vm_add_disk(struct vm *vm, struct img *img, const struct vm_disk *disk,
 		virtio_free(&b->v);
 	}
 	return rc;
-}
-
-/* The i-th disk, or NULL. */
-static struct blk *find(struct vm *vm, unsigned i)
-{
-	struct device *dev;
-
-	for (dev = vm->devices; dev; dev = dev->next) {
-		if (dev->ops->name == blk_ops.name && !i--)
-			return (struct blk *)dev;
-	}
-	return NULL;
 }
 
 bool blk_boot_path(struct vm *vm, unsigned i, char *out, size_t size)

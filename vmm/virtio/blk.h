@@ -41,6 +41,7 @@ struct blk {
 	struct virtio v;		/* first */
 	struct img *img;
 	bool readonly;
+	unsigned index;			/* of the machine's disks */
 	uint64_t capacity;		/* sectors */
 	uint8_t id[BLK_ID_LEN];
 	bool reads_pieces, writes_pieces;	/* img_reads_pieces() */

@@ -12,6 +12,7 @@
 #include "imgfmt/base/bytes.h"
 #include "imgfmt/imgfmt.h"
 #include "vmm/virtio/blk.h"
+#include "vmm/vm.h"
 
 #define HEADER_LEN	16u
 #define SEGMENT_LEN	16u	/* sector 64, sectors 32, flags 32 */
@@ -141,6 +142,15 @@ static int move_data(struct blk *b, struct puller *me, struct vec at,
 	return rc;
 }
 
+static void tell_watch(const struct blk *b, bool write, uint64_t sector,
+		       uint64_t len)
+{
+	const struct vm_watch *w = b->v.dev.vm->config.watch;
+
+	if (w && w->disk && len)
+		w->disk(w->arg, b->index, write, sector, len / BLK_SECTOR);
+}
+
 static uint8_t read_data(struct blk *b, struct puller *me, struct vq_chain *c,
 			 uint64_t sector)
 {
@@ -152,6 +162,7 @@ static uint8_t read_data(struct blk *b, struct puller *me, struct vq_chain *c,
 	if (len)
 		rc = move_data(b, me, start_at(c->iov + c->n_out, 0), len,
 			       sector * BLK_SECTOR, false);
+	tell_watch(b, false, sector, len);
 	count(&b->counts[me->index].reads, 1);
 	count(&b->counts[me->index].read_bytes, len);
 	return status_of(b, rc, sector);
@@ -169,6 +180,7 @@ static uint8_t write_data(struct blk *b, struct puller *me, struct vq_chain *c,
 	if (len)
 		rc = move_data(b, me, start_at(c->iov, HEADER_LEN), len,
 			       sector * BLK_SECTOR, true);
+	tell_watch(b, true, sector, len);
 	count(&b->counts[me->index].writes, 1);
 	count(&b->counts[me->index].written_bytes, len);
 	return status_of(b, settle(b, rc), sector);

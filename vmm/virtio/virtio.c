@@ -243,6 +243,14 @@ static void halt(struct virtio *v)
 
 /* Status and reset. */
 
+static void tell_watch(const struct virtio *v)
+{
+	const struct vm_watch *w = v->dev.vm->config.watch;
+
+	if (w && w->driver)
+		w->driver(w->arg, v->ops->name, v->features);
+}
+
 void virtio_set_status(struct virtio *v, uint8_t status)
 {
 	uint8_t old = atomic_load(&v->status);
@@ -261,6 +269,7 @@ void virtio_set_status(struct virtio *v, uint8_t status)
 	if (add & VIRTIO_STATUS_DRIVER_OK) {
 		if (v->ops->start)
 			v->ops->start(v);
+		tell_watch(v);
 		go(v);
 	}
 }

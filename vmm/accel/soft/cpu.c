@@ -9,6 +9,7 @@
 
 #include "block.h"
 #include "flags.h"
+#include "vmm/vm.h"
 
 #define CR4_OSFXSR	0x200u
 
@@ -40,6 +41,21 @@ static unsigned privilege(const struct cpu *cpu)
 	if (cpu->eflags & EFL_VM)
 		return 3;
 	return cpu->seg[CPU_SS].attr >> 5 & 3;
+}
+
+static void tell_watch(struct cpu *cpu, uint32_t m, unsigned cpl)
+{
+	unsigned seen = 0;
+
+	if (!(m & MODE_REAL))
+		seen |= WATCH_PROTECTED;
+	if (m & MODE_PAGING)
+		seen |= WATCH_PAGING;
+	if (m & MODE_LONG)
+		seen |= WATCH_LONG;
+	if (m & MODE_PAGING && cpl == 3 && !(m & MODE_VM86))
+		seen |= WATCH_USER;
+	watch_mode(cpu->soft->vm, &cpu->vcpu->seen, seen);
 }
 
 void cpu_mode_changed(struct cpu *cpu)
@@ -77,6 +93,8 @@ void cpu_mode_changed(struct cpu *cpu)
 	cpu->mode = m;
 	cpu->ea_mask = (m & MODE_CODE) == CODE_64 ? UINT64_MAX : UINT32_MAX;
 	mmu_select(cpu);
+	if (cpu->vcpu)
+		tell_watch(cpu, m, cpl);
 }
 
 int cpu_init(struct cpu *cpu, struct soft *soft)

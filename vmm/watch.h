@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* watch.h - somebody who looks on while a guest runs, such as a boot test.
+ *
+ * The callbacks come from the machine's threads, several at once, with any of its
+ * locks: they wait for nothing and call nothing of the machine's but vm_now(),
+ * vm_instructions() and vm_stop().  All are optional.
+ */
+#ifndef VMM_WATCH_H
+#define VMM_WATCH_H
+
+#include "imgfmt/base/base.h"
+
+struct vm;
+
+/* What CPUs have done since the last reset.  KVM's are looked at whenever something
+ * kicks them (vm_look()), so that a short time in a mode may be missed.
+ */
+#define WATCH_PROTECTED	0x01u	/* protected mode */
+#define WATCH_PAGING	0x02u
+#define WATCH_LONG	0x04u	/* IA-32e mode */
+#define WATCH_USER	0x08u	/* a program: ring 3 with paging on, not in VM86 */
+
+enum watch_port {
+	WATCH_SERIAL1, WATCH_SERIAL2, WATCH_SERIAL3, WATCH_SERIAL4,
+	WATCH_DEBUG,		/* firmware's debug port */
+	WATCH_N_PORTS,
+};
+
+struct vm_watch {
+	void *arg;
+	void (*text)(void *arg, enum watch_port port, uint8_t byte);
+	/* A request of the i-th disk that was done, and in its limits. */
+	void (*disk)(void *arg, unsigned disk, bool write, uint64_t sector,
+		     uint64_t n_sectors);
+	/* A driver has taken a device ("virtio-blk"). */
+	void (*driver)(void *arg, const char *device, uint64_t features);
+	/* Bits that were not seen before. */
+	void (*mode)(void *arg, unsigned seen);
+	/* The guest starts anew; nothing runs. */
+	void (*reset)(void *arg);
+};
+
+/* For the machine's own files: `seen` := it and what `mode` adds, which is told. */
+void watch_mode(struct vm *vm, _Atomic uint8_t *seen, unsigned mode);
+void watch_text(struct vm *vm, enum watch_port port, uint8_t byte);
+
+/* Let an accelerator that cannot tell look at its CPUs.  Any thread. */
+void vm_look(struct vm *vm);
+
+/* Instructions that all CPUs have executed, as of their last slice; 0: nobody
+ * counts.  From callbacks.
+ */
+uint64_t vm_instructions(struct vm *vm);
+
+#endif
