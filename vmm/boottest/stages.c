@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* stages.c - how far has the guest come?  What the machine tells becomes stages and
+ * named causes, and both become the decision that ends the test.
+ *
+ * The root is believed when programs run (ring 3) and the kernel's own driver then
+ * reads the disk
+ *
+ *	SILENT_ROOT bytes, which no search for file systems comes to; or
+ *	SPOKEN_ROOT bytes, and the kernel says that it mounted a file system, or
+ *	something was written, which only who has mounted it does.
+ *
+ * An initramfs that looks at superblocks and says "login:" has neither.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/boottest/verdict.h"
+#include "vmm/virtio/virtio.h"
+#include "vmm/vm.h"
+
+#define SILENT_ROOT	(8u << 20)
+#define SPOKEN_ROOT	(64u << 10)
+#define SILENT_INIT	(8u << 20)	/* since root, and a write */
+
+#define MS		1000000ull
+#define TICK		(50 * MS)
+/* How long to go on listening: after a root, an init, a login; after a fatal line
+ * of the loader's, who computes while he waits; and of anybody else.
+ */
+#define SETTLE		(2000 * MS)
+#define LAST_WORDS_LOADER (300 * MS)
+#define LAST_WORDS	(2000 * MS)
+/* Nothing said, nothing read for so long: it is stuck. */
+#define STUCK_NS	(180 * NS_PER_S)
+#define STUCK_INSNS	5000000000ull
+#define MAX_RESETS	3u
+
+/* The CPUs are gone when the machine has ended. */
+static uint64_t instructions(const struct boot_test *bt)
+{
+	return bt->ended ? bt->last_insns : vm_instructions(bt->vm);
+}
+
+static void end(struct boot_test *bt, enum decision decision)
+{
+	if (bt->over)
+		return;
+	bt->over = true;
+	bt->decision = decision;
+	bt->over_ns = vm_now(bt->vm);
+	bt->over_insns = instructions(bt);
+	vm_stop(bt->vm);
+}
+
+/* What is fatal outweighs what is good. */
+static void end_later(struct boot_test *bt, enum decision decision, uint64_t ns)
+{
+	uint64_t at = vm_now(bt->vm) + ns;
+
+	if (bt->waiting == GAVE_UP ||
+	    (bt->waiting == decision && bt->decide_at <= at))
+		return;
+	bt->waiting = decision;
+	bt->decide_at = at;
+	if (!ns)
+		end(bt, decision);
+}
+
+static void progress(struct boot_test *bt)
+{
+	bt->progress_ns = vm_now(bt->vm);
+	bt->progress_insns = instructions(bt);
+}
+
+void boot_reach(struct boot_test *bt, enum boot_stage stage, const char *proof)
+{
+	struct boot_moment *m = &bt->now.stages[stage];
+
+	if (stage <= bt->now.stage)
+		return;
+	bt->now.stage = stage;
+	m->reached = true;
+	m->ns = vm_now(bt->vm);
+	m->instructions = instructions(bt);
+	snprintf(m->proof, sizeof(m->proof), "%s", proof);
+	if (!bt->config.text && stage >= bt->config.until)
+		end_later(bt, PASSED, stage >= BOOT_ROOT ? SETTLE : 0);
+}
+
+/* What disk and CPU prove by themselves. */
+static void look(struct boot_test *bt)
+{
+	struct boot *b = &bt->now;
+	bool spoken = b->mounted || b->wrote;
+	char proof[BOOT_LINE_MAX];
+
+	if (!(b->modes & WATCH_USER) || !b->driver)
+		return;
+	if (b->stage < BOOT_ROOT &&
+	    b->user_bytes >= (spoken ? SPOKEN_ROOT : SILENT_ROOT)) {
+		snprintf(proof, sizeof(proof), "programs ran, and %llu KiB "
+			 "were read from the disk%s",
+			 (unsigned long long)b->user_bytes >> 10, b->mounted ?
+			 "; the kernel has mounted a file system" : b->wrote ?
+			 "; something was written to it" : "");
+		boot_reach(bt, BOOT_ROOT, proof);
+	}
+	if (b->stage == BOOT_ROOT && b->wrote && b->root_bytes >= SILENT_INIT)
+		boot_reach(bt, BOOT_INIT, "much was read from the root, and "
+			   "something written");
+}
+
+void boot_disk(struct boot_test *bt, bool write, uint64_t sector, uint64_t n)
+{
+	struct boot *b = &bt->now;
+	uint64_t len = n * 512;
+	char proof[64];
+
+	progress(bt);
+	if (b->stage < BOOT_FIRMWARE)
+		boot_reach(bt, BOOT_FIRMWARE, "the disk was read");
+	if (b->stage < BOOT_LOADER && sector + n > 1) {
+		snprintf(proof, sizeof(proof), "sector %llu was read",
+			 (unsigned long long)(sector ? sector : 1));
+		boot_reach(bt, BOOT_LOADER, proof);
+	}
+	if (write) {
+		b->written_bytes += len;
+		b->wrote |= b->driver && b->modes & WATCH_USER;
+	} else {
+		b->read_bytes[b->stage] += len;
+		if (b->driver && b->modes & WATCH_USER)
+			b->user_bytes += len;
+		if (b->stage >= BOOT_ROOT)
+			b->root_bytes += len;
+	}
+	look(bt);
+}
+
+void boot_modes(struct boot_test *bt, unsigned seen)
+{
+	progress(bt);
+	bt->now.modes |= seen;
+	if (seen & WATCH_PAGING)
+		boot_reach(bt, BOOT_KERNEL, "paging was switched on");
+	look(bt);
+}
+
+/* Firmware has its driver, too, but without paging. */
+void boot_driver(struct boot_test *bt, uint64_t features)
+{
+	progress(bt);
+	if (bt->now.stage < BOOT_KERNEL)
+		return;
+	bt->now.driver = true;
+	bt->now.features = features;
+}
+
+void boot_anew(struct boot_test *bt)
+{
+	if (bt->waiting == GAVE_UP) {
+		end(bt, GAVE_UP);
+		return;
+	}
+	if (bt->resets++ > MAX_RESETS) {
+		end(bt, LOOPED);
+		return;
+	}
+	memset(&bt->now, 0, sizeof(bt->now));
+	memset(bt->lines, 0, sizeof(bt->lines));
+	bt->waiting = UNDECIDED;
+	progress(bt);
+}
+
+/* Words. */
+
+static void fill(struct boot_test *bt, struct boot_line *line,
+		 enum boot_source source, const char *text)
+{
+	line->source = source;
+	line->ns = vm_now(bt->vm);
+	snprintf(line->text, sizeof(line->text), "%s", text);
+}
+
+static void take_hit(struct boot_test *bt, const struct rule *rule,
+		     enum boot_source source, const char *text)
+{
+	struct hit *hit = &bt->now.hits[rule->cause];
+
+	if (!hit->any) {
+		hit->any = true;
+		hit->last = rule->last;
+		fill(bt, &hit->line, source, text);
+	}
+	if (rule->kind == RULE_FATAL)
+		end_later(bt, GAVE_UP, bt->now.stage <= BOOT_LOADER ?
+			  LAST_WORDS_LOADER : LAST_WORDS);
+}
+
+static void take_rule(struct boot_test *bt, const struct rule *rule,
+		      enum boot_source source, const char *text)
+{
+	switch (rule->kind) {
+	case RULE_HINT:
+	case RULE_FATAL:
+		take_hit(bt, rule, source, text);
+		break;
+	case RULE_MOUNTED:
+		bt->now.mounted = true;
+		look(bt);
+		break;
+	case RULE_INIT:
+		boot_reach(bt, BOOT_INIT, text);
+		break;
+	case RULE_LOGIN:
+		boot_reach(bt, BOOT_LOGIN, text);
+		break;
+	}
+}
+
+/* A login before its time, for the evidence. */
+static void early(struct boot_test *bt, enum boot_source source,
+		  const char *text)
+{
+	unsigned i = 0;
+
+	if (bt->now.early_login || bt->now.stage >= BOOT_ROOT)
+		return;
+	while ((i = rules_match(&bt->rules, i, BOOT_LOGIN, text)) <
+	       boot_n_rules) {
+		if (boot_rules[i++].kind != RULE_LOGIN)
+			continue;
+		bt->now.early_login = true;
+		fill(bt, &bt->now.early_line, source, text);
+		break;
+	}
+}
+
+static void own_text(struct boot_test *bt, enum boot_source source,
+		     const char *text)
+{
+	if (!bt->config.text || bt->text_found || bt->now.stage < BOOT_LOADER ||
+	    source == SOURCE_DEBUG || regexec(&bt->text, text, 0, NULL, 0))
+		return;
+	bt->text_found = true;
+	fill(bt, &bt->text_line, source, text);
+	end_later(bt, PASSED, 0);
+}
+
+void boot_line(struct boot_test *bt, enum boot_source source, const char *text)
+{
+	unsigned i = 0;
+
+	if (source == SOURCE_DEBUG) {
+		boot_reach(bt, BOOT_FIRMWARE, text);
+		bt->now.sector_started |= !strncmp(text, "Booting from 0000:",
+						   18);
+	}
+	own_text(bt, source, text);
+	early(bt, source, text);
+	while ((i = rules_match(&bt->rules, i, bt->now.stage, text)) <
+	       boot_n_rules) {
+		const struct rule *rule = &boot_rules[i++];
+
+		/* The firmware speaks of itself alone. */
+		if (source != SOURCE_DEBUG || rule->first == BOOT_FIRMWARE)
+			take_rule(bt, rule, source, text);
+	}
+}
+
+/* The clock. */
+
+static bool is_stuck(struct boot_test *bt)
+{
+	return vm_now(bt->vm) - bt->progress_ns > STUCK_NS ||
+		instructions(bt) - bt->progress_insns > STUCK_INSNS;
+}
+
+void boot_unfinished(struct boot_test *bt)
+{
+	static const enum boot_source sources[WATCH_N_PORTS] = {
+		[WATCH_DEBUG] = SOURCE_DEBUG,	/* the others: serial */
+	};
+
+	for (unsigned i = 0; i < WATCH_N_PORTS; i++)
+		if (lines_partial(&bt->lines[i]))
+			boot_line(bt, sources[i], bt->lines[i].text);
+}
+
+void boot_tick(struct boot_test *bt)
+{
+	bt->last_insns = instructions(bt);
+	boot_unfinished(bt);
+	if (bt->waiting != UNDECIDED && vm_now(bt->vm) >= bt->decide_at)
+		end(bt, bt->waiting);
+	else if (is_stuck(bt))
+		end(bt, STALLED);
+	if (!bt->over)
+		vm_timer_arm(&bt->tick, vm_now(bt->vm) + TICK);
+}
