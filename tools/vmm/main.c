@@ -7,7 +7,7 @@
 #include "tools/vmm/vmm.h"
 
 static const struct cli_command *const commands[] = {
-	&cmd_accel, &cmd_control, &cmd_run,
+	&cmd_accel, &cmd_boot_test, &cmd_control, &cmd_run,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

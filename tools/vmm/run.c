@@ -14,7 +14,7 @@
 
 #define DEFAULT_MEMORY (512ull << 20)
 
-static int choose_accel(struct cli *cli, struct run *run)
+int run_choose_accel(struct cli *cli, struct run *run)
 {
 	struct accel_report report = { .quality = ACCEL_ABSENT };
 	const struct accel *accel;
@@ -326,7 +326,7 @@ static int run_run(struct cli *cli, int argc, char **argv)
 		status = open_firmware(cli, &run);
 	if (status == CLI_DONE) {
 		cli_resolver_init(cli);
-		status = choose_accel(cli, &run);
+		status = run_choose_accel(cli, &run);
 	}
 	if (status == CLI_DONE)
 		status = run_machine(cli, &run);

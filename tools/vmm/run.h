@@ -45,6 +45,17 @@ struct run {
 /* run_options.c: prints errors; CLI_DONE, or the exit status. */
 int run_parse(struct cli *cli, struct run *run, int argc, char **argv);
 
+/* The options that boot-test has as well; likewise. */
+int run_parse_accel(struct cli *cli, struct run *run, const char *text);
+int run_parse_memory(struct cli *cli, const char *text, uint64_t *bytes);
+int run_parse_cpus(struct cli *cli, const char *text, struct cpu_topology *t);
+int run_parse_timeout(struct cli *cli, const char *text, uint64_t *ns);
+int run_parse_clock(struct cli *cli, struct vm_config *config,
+		    const char *text);
+
+/* run->accel to run->config.accel; prints errors; CLI_DONE, or the exit status. */
+int run_choose_accel(struct cli *cli, struct run *run);
+
 /* jail.c: nothing can be opened afterwards.  Prints errors; CLI_DONE, or the exit
  * status.
  */

@@ -66,7 +66,7 @@ static int complete_topology(struct cli *cli, struct cpu_topology *t)
 }
 
 /* N[,sockets=,cores=,threads=] */
-static int parse_cpus(struct cli *cli, const char *text, struct cpu_topology *t)
+int run_parse_cpus(struct cli *cli, const char *text, struct cpu_topology *t)
 {
 	size_t len = strcspn(text, ",=");
 	struct options o = { 0 };
@@ -98,7 +98,7 @@ static int parse_cpus(struct cli *cli, const char *text, struct cpu_topology *t)
 	return rc == CLI_DONE ? complete_topology(cli, t) : rc;
 }
 
-static int parse_timeout(struct cli *cli, const char *text, uint64_t *ns)
+int run_parse_timeout(struct cli *cli, const char *text, uint64_t *ns)
 {
 	char *end;
 	double s = strtod(text, &end);
@@ -110,7 +110,7 @@ static int parse_timeout(struct cli *cli, const char *text, uint64_t *ns)
 	return CLI_DONE;
 }
 
-static int parse_memory(struct cli *cli, const char *text, uint64_t *bytes)
+int run_parse_memory(struct cli *cli, const char *text, uint64_t *bytes)
 {
 	if (!cli_size(cli, "memory size", text, MEM_MIN, MEM_MAX, bytes))
 		return VMM_USAGE;
@@ -151,7 +151,7 @@ static int add_disk(struct cli *cli, struct run *run, const char *text)
 	return disk_parse(cli, text, &run->disks[run->n_disks++]);
 }
 
-static int parse_accel(struct cli *cli, struct run *run, const char *text)
+int run_parse_accel(struct cli *cli, struct run *run, const char *text)
 {
 	if (strcmp(text, "auto") && strcmp(text, "kvm") && strcmp(text, "soft"))
 		return cli_bad(cli, "--accel is '%s', must be auto, kvm or "
@@ -168,8 +168,7 @@ static int parse_cpu(struct cli *cli, struct run *run, const char *text)
 	return CLI_DONE;
 }
 
-static int parse_clock(struct cli *cli, struct vm_config *config,
-		       const char *text)
+int run_parse_clock(struct cli *cli, struct vm_config *config, const char *text)
 {
 	if (strcmp(text, "host") && strcmp(text, "virtual"))
 		return cli_bad(cli, "--clock is '%s', must be host or virtual",
@@ -207,13 +206,13 @@ static int take_option(struct cli *cli, struct run *run, int c, char **argv)
 		config->boot.append = optarg;
 		return CLI_DONE;
 	case OPT_MEMORY:
-		return parse_memory(cli, optarg, &config->memory);
+		return run_parse_memory(cli, optarg, &config->memory);
 	case OPT_CPUS:
-		return parse_cpus(cli, optarg, &config->topology);
+		return run_parse_cpus(cli, optarg, &config->topology);
 	case OPT_DISK:
 		return add_disk(cli, run, optarg);
 	case OPT_ACCEL:
-		return parse_accel(cli, run, optarg);
+		return run_parse_accel(cli, run, optarg);
 	case OPT_CPU:
 		return parse_cpu(cli, run, optarg);
 	case OPT_SERIAL:
@@ -222,7 +221,7 @@ static int take_option(struct cli *cli, struct run *run, int c, char **argv)
 		run->console = optarg;
 		return CLI_DONE;
 	case OPT_TIMEOUT:
-		return parse_timeout(cli, optarg, &config->timeout);
+		return run_parse_timeout(cli, optarg, &config->timeout);
 	case OPT_RNG:
 		run->rng = true;
 		return CLI_DONE;
@@ -242,7 +241,7 @@ static int take_option(struct cli *cli, struct run *run, int c, char **argv)
 		run->gdb_host = optarg;
 		return CLI_DONE;
 	case OPT_CLOCK:
-		return parse_clock(cli, config, optarg);
+		return run_parse_clock(cli, config, optarg);
 	case OPT_SCREEN:
 		return parse_screen(cli, run, optarg);
 	case OPT_TRACE:

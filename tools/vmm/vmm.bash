@@ -4,7 +4,7 @@
 _vmm_commands()
 {
 	"$1" --help 2>/dev/null |
-		sed -n '/^Command syntax/,/^$/s/^  \([a-z]*\) .*/\1/p'
+		sed -n '/^Command syntax/,/^$/s/^  \([a-z-]*\) .*/\1/p'
 }
 
 _vmm_options()
@@ -30,6 +30,8 @@ _vmm()
 		--accel) words="auto kvm soft" ;;
 		--cpu) words="host x86-64-v1 x86-64-v2 x86-64-v3" ;;
 		--screen) words="vga none" ;;
+		--until) words="firmware loader kernel root init login poweroff text:"
+			compopt -o nospace 2>/dev/null ;;
 		--clock) words="host virtual" ;;
 		--gdb) words="unix: :"
 			compopt -o nospace 2>/dev/null ;;

@@ -14,7 +14,8 @@
 #define VMM_TIMED_OUT	10
 #define VMM_ERROR	12
 #define VMM_QUIT	14	/* Ctrl-A X, or the control socket's quit */
+#define VMM_NOT_PASSED	16	/* boot-test */
 
-extern const struct cli_command cmd_accel, cmd_control, cmd_run;
+extern const struct cli_command cmd_accel, cmd_boot_test, cmd_control, cmd_run;
 
 #endif

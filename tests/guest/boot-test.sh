@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vmm boot-test on tiny disks: each stage and what stops there, decoys, several at
+# once, reports, the same verdict twice, and sources that stay as they are.
+# time limit: 300 s
+. "$(dirname "$0")/../functions.sh"
+requires gcc ld jq python3
+[ -e /usr/share/seabios/bios-256k.bin ] || skip "seabios is not installed"
+VMM=$BUILDDIR/vmm
+
+sector() {
+	local name=$1 text=$2
+	shift 2
+	"$SRCDIR/tests/guest/sector/build" "$name" \
+		"$SRCDIR/tests/guest/sector/stage.S" "TEXT=\"$text\\r\\n\"" "$@"
+}
+# verdict NAME STAGE CAUSE OPTION...: it fails there
+verdict() {
+	local name=$1 stage=$2 cause=$3
+	shift 3
+	expect_exit 16 "$VMM" boot-test --accel soft --memory 32M \
+		--timeout 100 --output json "$@" "$name"
+	jq -e --arg stage "$stage" --arg cause "$cause" \
+		'.result == "failed" and .stage == $stage and .cause == $cause' \
+		out >/dev/null || die "$name: $(cat out errors)"
+}
+passes() {
+	local name=$1 stage=$2
+	shift 2
+	expect_exit 0 "$VMM" boot-test --accel soft --memory 32M --timeout 100 \
+		--output json "$@" "$name"
+	jq -e --arg stage "$stage" '.result == "passed" and .stage == $stage' \
+		out >/dev/null || die "$name: $(cat out errors)"
+}
+
+truncate -s 1M zeroes
+head -c 1M /dev/zero | tr '\0' x >garbage
+{ head -c 510 /dev/urandom; printf '\x55\xaa'; head -c 65536 /dev/urandom; } >random
+sector sector 'debian login: '
+sector halts 'debian login: ' HALTS
+sector loader 'Reached target multi-user.target' LOADS HALTS
+sector missing 'Missing operating system'
+sector grub 'error: no such partition.\r\ngrub rescue> ' LOADS
+sector kernel 'debian login: ' LOADS PAGES HALTS
+sector panics 'debian login: ' LOADS PAGES FAULTS
+sector resets '' LOADS RESETS
+sector off '' LOADS POWERS_OFF
+"$VIMG" convert -q -O qcow2 kernel kernel.qcow2
+sha256sum zeroes garbage random sector halts loader missing grub kernel* \
+	resets off >sums
+
+verdict zeroes firmware empty-disk
+verdict garbage firmware no-boot-code
+verdict sector firmware dead-boot-sector
+verdict halts firmware dead-boot-sector
+verdict loader loader halted
+verdict missing firmware no-system
+verdict grub loader loader-files
+verdict kernel kernel halted
+verdict kernel.qcow2 kernel halted --until root
+verdict off loader powered-off --until poweroff
+verdict resets loader reboot-loop
+verdict panics kernel reboot-loop
+passes halts firmware --until firmware
+passes loader loader --until loader
+passes kernel kernel --until kernel
+passes kernel.qcow2 kernel --until kernel --cpus 2
+passes loader loader --until 'text:Reached .*user'
+# Any bytes come to an end.
+expect_exit 16 "$VMM" boot-test --accel soft --timeout 5 random
+
+# Twice the same, with every number.
+for i in 1 2; do
+	"$VMM" boot-test --accel soft --output json grub loader resets >run$i ||
+		[ $? = 16 ]
+done
+cmp run1 run2 || die "a second run says something else"
+
+# Several, in their order, and a file that is none.
+expect_exit 16 "$VMM" boot-test --accel soft --until loader --jobs 3 \
+	--junit junit.xml zeroes loader nothing kernel
+[ "$(sed -n 's/^\([a-z]*\): \([A-Za-z]*\).*/\1 \2/p' out | tr '\n' ,)" = \
+	"zeroes FAILED,loader passed,nothing ERROR,kernel passed," ] ||
+	die "several: $(cat out)"
+python3 - <<'EOF' || die "junit.xml: $(cat junit.xml)"
+import xml.etree.ElementTree as t
+r = t.parse("junit.xml").getroot()
+assert (r.get("tests"), r.get("failures"), r.get("errors")) == ("4", "1", "1")
+c = r.findall("testcase")
+assert [x.get("name") for x in c] == ["zeroes", "loader", "nothing", "kernel"]
+assert c[0].find("failure").get("type") == "empty-disk"
+assert c[2].find("error") is not None and len(c[1]) == 0
+EOF
+
+"$VMM" boot-test --accel soft --until loader --log log loader -q >out
+[ ! -s out ] && grep -qa 'SeaBIOS' log || die "log: $(cat out log)"
+expect_exit 12 "$VMM" boot-test --firmware none zeroes
+grep -q "firmware 'none'" errors || die "firmware: $(cat errors)"
+
+# Somebody writes to it meanwhile.
+sector busy '' LOADS SPINS
+"$VMM" boot-test --accel soft --timeout 6 --output json busy >out &
+sleep 1
+touch busy
+wait $! || [ $? = 16 ]
+jq -e '.result == "error" and .cause == "image-changed"' out >/dev/null ||
+	die "a changed image: $(cat out)"
+
+sha256sum -c --quiet sums || die "an image was written"

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* boot_test.c - vmm boot-test: the command and its options. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/vmm/boot_test.h"
+#include "tools/vmm/vmm.h"
+#include "vmm/boot/rom.h"
+
+#define DEFAULT_MEMORY	(1ull << 30)
+#define DEFAULT_TIMEOUT	(600ull * 1000000000)
+#define MAX_IMAGES	10000u
+
+enum {
+	OPT_UNTIL = CLI_FIRST_OWN, OPT_TIMEOUT, OPT_ACCEL, OPT_CPUS, OPT_MEMORY,
+	OPT_FIRMWARE, OPT_LOG, OPT_JUNIT, OPT_JOBS, OPT_CLOCK, OPT_NO_SANDBOX,
+};
+
+static int parse_until(struct cli *cli, struct boot_run *b, const char *text)
+{
+	if (!strncmp(text, "text:", 5)) {
+		b->test.text = text + 5;
+		return CLI_DONE;
+	}
+	for (unsigned i = BOOT_FIRMWARE; i < BOOT_N_STAGES; i++)
+		if (!strcmp(text, boot_stage_name((enum boot_stage)i))) {
+			b->test.until = (enum boot_stage)i;
+			b->test.text = NULL;
+			return CLI_DONE;
+		}
+	return cli_bad(cli, "--until is '%s', must be firmware, loader, kernel, "
+		       "root, init, login, poweroff or text:REGEX", text);
+}
+
+static int parse_jobs(struct cli *cli, struct boot_run *b, const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || !n || n > 1024)
+		return cli_bad(cli, "--jobs is '%s', must be 1 to 1024", text);
+	b->jobs = (unsigned)n;
+	return CLI_DONE;
+}
+
+static int take_option(struct cli *cli, struct boot_run *b, int c, char **argv)
+{
+	struct vm_config *config = &b->run.config;
+
+	switch (c) {
+	case 'f':
+		b->format = optarg;
+		return CLI_DONE;
+	case OPT_UNTIL:
+		return parse_until(cli, b, optarg);
+	case OPT_TIMEOUT:
+		return run_parse_timeout(cli, optarg, &config->timeout);
+	case OPT_ACCEL:
+		return run_parse_accel(cli, &b->run, optarg);
+	case OPT_CPUS:
+		return run_parse_cpus(cli, optarg, &config->topology);
+	case OPT_MEMORY:
+		return run_parse_memory(cli, optarg, &config->memory);
+	case OPT_FIRMWARE:
+		config->boot.firmware = optarg;
+		return CLI_DONE;
+	case OPT_LOG:
+		b->log = optarg;
+		return CLI_DONE;
+	case OPT_JUNIT:
+		b->junit = optarg;
+		return CLI_DONE;
+	case OPT_JOBS:
+		return parse_jobs(cli, b, optarg);
+	case OPT_CLOCK:
+		b->clock_given = true;
+		return run_parse_clock(cli, config, optarg);
+	case OPT_NO_SANDBOX:
+		b->run.no_sandbox = true;
+		return CLI_DONE;
+	default:
+		return cli_option(cli, c, argv);
+	}
+}
+
+static int check_names(struct cli *cli, struct boot_run *b, int argc,
+		       char **argv)
+{
+	b->names = argv + optind;
+	b->n = (unsigned)(argc - optind);
+	if (!b->n)
+		return cli_usage(cli, "no image is given");
+	if (b->n > MAX_IMAGES)
+		return cli_bad(cli, "%u images, at most %u are possible at once",
+			       b->n, MAX_IMAGES);
+	if (b->n > 1 && b->log)
+		return cli_bad(cli, "--log is possible with one image alone");
+	return CLI_DONE;
+}
+
+static int parse(struct cli *cli, struct boot_run *b, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "output", required_argument, NULL, CLI_OUTPUT },
+		{ "allow-external", optional_argument, NULL,
+		  CLI_ALLOW_EXTERNAL },
+		{ "probe-backing", no_argument, NULL, CLI_PROBE_BACKING },
+		{ "format", required_argument, NULL, 'f' },
+		{ "until", required_argument, NULL, OPT_UNTIL },
+		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+		{ "accel", required_argument, NULL, OPT_ACCEL },
+		{ "cpus", required_argument, NULL, OPT_CPUS },
+		{ "memory", required_argument, NULL, OPT_MEMORY },
+		{ "firmware", required_argument, NULL, OPT_FIRMWARE },
+		{ "log", required_argument, NULL, OPT_LOG },
+		{ "junit", required_argument, NULL, OPT_JUNIT },
+		{ "jobs", required_argument, NULL, OPT_JOBS },
+		{ "clock", required_argument, NULL, OPT_CLOCK },
+		{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
+		{ 0 },
+	};
+	int c, rc;
+
+	while ((c = getopt_long(argc, argv, ":hqf:", longs, NULL)) != -1) {
+		rc = take_option(cli, b, c, argv);
+		if (rc != CLI_DONE)
+			return rc;
+	}
+	return check_names(cli, b, argc, argv);
+}
+
+/* What is the same for all images, and goes wrong once. */
+static int prepare(struct cli *cli, struct boot_run *b)
+{
+	struct vm_boot *boot = &b->run.config.boot;
+	struct err e = { "" };
+	size_t len;
+	void *rom;
+	int rc;
+
+	if (b->run.config.virtual_clock && !strcmp(b->run.accel, "auto"))
+		b->run.accel = "soft";
+	cli_resolver_init(cli);
+	rc = run_choose_accel(cli, &b->run);
+	if (rc != CLI_DONE)
+		return rc;
+	if (b->run.config.accel != &accel_soft && b->run.config.virtual_clock)
+		return cli_bad(cli, "--clock virtual is possible with --accel "
+			       "soft alone");
+	if (b->run.config.accel == &accel_soft && !b->clock_given)
+		b->run.config.virtual_clock = true;
+	if (!boot->firmware) {
+		if (rom_find(ROM_SEABIOS, &b->run.firmware, &e)) {
+			cli_error(cli, "%s, or name a file with --firmware",
+				  e.text);
+			return VMM_ERROR;
+		}
+		boot->firmware = b->run.firmware;
+	}
+	if (rom_read(boot->firmware, SIZE_MAX, &rom, &len, &e)) {
+		cli_error(cli, "%s", e.text);
+		return VMM_ERROR;
+	}
+	free(rom);
+	return CLI_DONE;
+}
+
+static int test_all(struct cli *cli, struct boot_run *b)
+{
+	struct boot_job *jobs = calloc(b->n, sizeof(*jobs));
+	int rc;
+
+	if (!jobs) {
+		cli_error(cli, "out of memory");
+		return VMM_ERROR;
+	}
+	rc = boot_test_all(cli, b, jobs, boot_test_print);
+	if (rc == CLI_DONE && b->junit)
+		rc = boot_test_junit(cli, b, jobs);
+	if (rc == CLI_DONE) {
+		rc = 0;
+		for (unsigned i = 0; i < b->n; i++)
+			if (!boot_test_passed(jobs[i].result))
+				rc = VMM_NOT_PASSED;
+	}
+	for (unsigned i = 0; i < b->n; i++) {
+		json_decref(jobs[i].result);
+		free(jobs[i].text);
+	}
+	free(jobs);
+	return cli_finish(cli, rc) == CLI_FAILED ? VMM_ERROR : rc;
+}
+
+static int boot_test_run(struct cli *cli, int argc, char **argv)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	struct boot_run b = {
+		.run = {
+			.accel = "auto",
+			.config = {
+				.memory = DEFAULT_MEMORY, .cpu = CPU_HOST,
+				.topology = { 1, 1, 1, 1 }, .debug_fd = -1,
+				.timeout = DEFAULT_TIMEOUT,
+			},
+		},
+		.test = { .until = BOOT_LOGIN },
+		.jobs = cores > 0 ? (unsigned)cores : 1,
+	};
+	int rc;
+
+	sandbox_note_inherited(&b.run.sandbox);
+	rc = parse(cli, &b, argc, argv);
+	if (rc == CLI_DONE)
+		rc = prepare(cli, &b);
+	if (rc == CLI_DONE)
+		rc = test_all(cli, &b);
+	free(b.run.firmware);
+	return rc;
+}
+
+const struct cli_command cmd_boot_test = {
+	.name = "boot-test",
+	.run = boot_test_run,
+	.synopsis = "boot-test [--until STAGE] [OPTIONS] IMAGE...",
+	.help =
+"Boot disk images as they are, and say how far each of them came and why not\n"
+"further.  Images are not written: what a guest writes is thrown away.\n\n"
+"  --until STAGE          pass when this is reached (default login):\n"
+"      firmware           firmware runs\n"
+"      loader             the boot sector has read more of the disk\n"
+"      kernel             a kernel runs: paging is on\n"
+"      root               programs run and read the root file system\n"
+"      init               the root's init is at work\n"
+"      login              somebody can log in, or a systemd target for that\n"
+"      poweroff           the guest powers off by itself, after root\n"
+"      text:REGEX         a line of a console matches, from the loader on\n"
+"  --timeout SECONDS      give up after that time of this host's (default 600)\n"
+"  --memory SIZE          RAM of the guest (default 1G)\n"
+"  --cpus N[,sockets=N][,cores=N][,threads=N]\n"
+"                         its CPUs (default 1)\n"
+"  --accel auto|kvm|soft  what runs the guest's code (default auto)\n"
+"  --clock host|virtual   virtual (soft only, and its default): the verdict is the\n"
+"                         same every time\n"
+"  --firmware FILE        a BIOS image (default: SeaBIOS where its package put it)\n"
+"  -f, --format FMT       of all images, instead of guessing\n"
+"  --log FILE             what the guest sent to its serial port (one image)\n"
+"  --jobs N               how many images at once (default: as many as cores)\n"
+"  --output human|json    json: one object a line for each image\n"
+"  --junit FILE           the results for CI systems, as XML\n"
+"  --no-sandbox           to find out what the sandbox is in the way of\n"
+"  --allow-external[=DIR] images may use files in DIR, or anywhere\n"
+"  --probe-backing        guess a backing file's format where none is stated\n"
+"  -q, --quiet            say nothing of images that pass\n\n"
+"Exit status: 0 all passed, 2 wrong usage, 12 the VMM failed, 16 some image did\n"
+"not pass.\n\n"
+"Example:\n"
+"  vmm boot-test --junit results.xml converted/*.qcow2\n",
+};

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* boot_test.h - vmm boot-test, between its files.
+ *
+ * Each image is tested by a process of its own, in a sandbox, which writes the
+ * result as JSON to a pipe; the first process prints it.
+ */
+#ifndef TOOLS_BOOT_TEST_H
+#define TOOLS_BOOT_TEST_H
+
+#include <sys/stat.h>
+
+#include "imgfmt/base/json.h"
+#include "tools/vmm/run.h"
+#include "vmm/boottest/boottest.h"
+
+struct boot_run {
+	struct run run;			/* what both commands have */
+	struct boot_test_config test;
+	const char *format;		/* NULL: guess */
+	const char *log;		/* of the serial port; NULL: none */
+	const char *junit;		/* NULL: none */
+	bool clock_given;
+	unsigned jobs;			/* at once */
+	char *const *names;
+	unsigned n;
+};
+
+/* An image's test, while it runs and afterwards. */
+struct boot_job {
+	int pid;
+	int fd;				/* its result comes here; -1: it has */
+	char *text;			/* so far */
+	size_t len, cap;
+	struct stat before;
+	bool existed;
+	uint64_t start_ms, ms;		/* of the host's time */
+	json_t *result;			/* NULL: not yet */
+};
+
+/* boot_test_one.c: in a process of its own, its result to `fd`; the status to exit
+ * with.
+ */
+int boot_test_one(struct cli *cli, struct boot_run *b, const char *name,
+		  int fd);
+
+/* boot_test_all.c: call `done` for each image in their order, as soon as it can be. */
+int boot_test_all(struct cli *cli, struct boot_run *b, struct boot_job *jobs,
+		  void (*done)(struct cli *cli, const struct boot_run *b,
+			       unsigned i, const struct boot_job *job));
+
+/* boot_test_report.c */
+json_t *boot_verdict_json(const struct boot_run *b, const char *name,
+			  const char *format, const struct boot_verdict *v);
+/* A test that came to no verdict, or to another one. */
+json_t *boot_error_json(const char *name, const char *cause, const char *text);
+void boot_test_print(struct cli *cli, const struct boot_run *b, unsigned i,
+		     const struct boot_job *job);
+bool boot_test_passed(const json_t *result);
+int boot_test_junit(struct cli *cli, const struct boot_run *b,
+		    const struct boot_job *jobs);
+
+#endif

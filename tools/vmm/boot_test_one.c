@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* boot_test_one.c - test one image, in a process of its own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/vmm/boot_test.h"
+#include "tools/vmm/vmm.h"
+
+/* The result goes to the first process, all of it or what is left to tell. */
+static int send_result(json_t *result, int fd)
+{
+	char *text = json_dumps(result, JSON_COMPACT);
+	size_t len = text ? strlen(text) : 0, done = 0;
+	ssize_t n = 0;
+
+	while (done < len && n >= 0) {
+		n = write(fd, text + done, len - done);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	free(text);
+	json_decref(result);
+	return text && done == len ? 0 : VMM_ERROR;
+}
+
+static int open_log(struct cli *cli, const struct boot_run *b, int *fd)
+{
+	*fd = -1;
+	if (!b->log)
+		return CLI_DONE;
+	*fd = open(b->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (*fd >= 0)
+		return CLI_DONE;
+	cli_error(cli, "cannot write '%s': %s", b->log, strerror(errno));
+	return VMM_ERROR;
+}
+
+static int open_image(struct cli *cli, const struct boot_run *b,
+		      const char *name, struct disk *disk, struct img **img)
+{
+	disk->overlay = true;
+	disk->file = strdup(name);
+	if (!disk->file ||
+	    (b->format && options_set(&disk->options, "format", b->format))) {
+		cli_error(cli, "out of memory");
+		return VMM_ERROR;
+	}
+	return disk_open(cli, disk, img);
+}
+
+/* Devices, and the run; the machine has *img from here on. */
+static int run_test(struct vm *vm, struct img **img, struct boot_test *test,
+		    int log, struct boot_verdict *v, struct err *e)
+{
+	const struct vm_chardev serial = { .in = -1, .out = log };
+	const struct vm_disk disk = { .bus = VM_BUS_PCI, .serial = "boot-test" };
+	struct vm_result result = { .end = VM_FAILED };
+	struct vm_disk_stats stats = { 0 };
+	int rc;
+
+	rc = vm_add_disk(vm, *img, &disk, e);
+	if (!rc)
+		*img = NULL;
+	if (!rc)
+		rc = vm_add_serial(vm, &serial, e);
+	if (!rc)
+		rc = vm_add_rng(vm, VM_BUS_PCI, e);
+	if (rc)
+		return rc;
+	boot_test_begin(test, vm);
+	rc = vm_run(vm, &result, e);
+	vm_disk_stats(vm, 0, &stats);
+	boot_test_judge(test, &result, rc, e, &stats, v);
+	return 0;
+}
+
+static int run_machine(struct cli *cli, struct boot_run *b,
+		       struct boot_test *test, struct img **img, int log,
+		       struct boot_verdict *v)
+{
+	struct err e = { "" };
+	struct vm *vm = NULL;
+	int rc;
+
+	b->run.config.watch = boot_test_watch(test);
+	if (vm_new(&b->run.config, &vm, &e)) {
+		cli_error(cli, "%s", e.text);
+		return VMM_ERROR;
+	}
+	rc = jail_enter(cli, &b->run);
+	if (rc == CLI_DONE && run_test(vm, img, test, log, v, &e)) {
+		cli_error(cli, "%s", e.text);
+		rc = VMM_ERROR;
+	}
+	vm_free(vm);
+	return rc;
+}
+
+int boot_test_one(struct cli *cli, struct boot_run *b, const char *name, int fd)
+{
+	struct boot_verdict *v = calloc(1, sizeof(*v));
+	struct boot_test *test = NULL;
+	struct disk disk = { 0 };
+	struct err e = { "" };
+	struct img *img = NULL;
+	int rc, log = -1;
+
+	rc = v ? open_image(cli, b, name, &disk, &img) : VMM_ERROR;
+	if (rc == CLI_DONE)
+		rc = open_log(cli, b, &log);
+	if (rc == CLI_DONE && boot_test_new(&b->test, img, &test, &e)) {
+		cli_error(cli, "%s", e.text);
+		rc = VMM_ERROR;
+	}
+	if (rc == CLI_DONE)
+		rc = run_machine(cli, b, test, &img, log, v);
+	if (rc == CLI_DONE)
+		rc = send_result(boot_verdict_json(b, name, disk.format, v),
+				 fd);
+	img_close(img, NULL);
+	disk_fini(&disk);
+	boot_test_free(test);
+	free(v);
+	return rc;
+}
