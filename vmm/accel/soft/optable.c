@@ -478,7 +478,7 @@ const struct op_row op_rows[] = {
 	R(F(0x01), ANY, 0xf9, RDTSCP, o0, REGM, fN)
 	R(F(0x02), ANY, __, LAR, o2(Gv, Ew), PM, fRW)
 	R(F(0x03), ANY, __, LSL, o2(Gv, Ew), PM, fRW)
-	R(F(0x05), ANY, __, SYSCALL, o0, O64, fRW)
+	R(F(0x05), ANY, __, SYSCALL, o0, n_, fRW)
 	R(F(0x06), ANY, __, CLTS, o0, n_, fN)
 	R(F(0x07), ANY, __, SYSRET, o0, O64, fW)
 	R(F(0x08), ANY, __, INVD, o0, n_, fN)

@@ -21,18 +21,38 @@ static void set_flat(struct cpu *cpu, unsigned cs, uint32_t cs_attr,
 	cpu_mode_changed(cpu);
 }
 
+/* In compatibility mode SYSCALL is AMD's alone: who has set CSTAR wants it, and
+ * nobody else is led to address 0.
+ */
+static bool has_syscall(const struct cpu *cpu)
+{
+	if (!(cpu->efer & CPU_EFER_SCE) || !is_long(cpu))
+		return false;
+	return cpu_code(cpu) == CODE_64 || cpu->cstar;
+}
+
+/* The step is that of the flags which it leaves, not of those it finds. */
 static enum done op_syscall(struct cpu *cpu, const struct uop *u)
 {
 	unsigned cs = cpu->star >> 32 & 0xfffc;
 
-	if (!(cpu->efer & CPU_EFER_SCE))
+	if (!has_syscall(cpu))
 		return raise_ud(cpu);
 	cpu->gpr[CPU_RCX] = rip_next(cpu, u);
 	cpu->gpr[11] = eflags_get(cpu) & ~(uint64_t)EFL_RF;
-	cpu->rip = cpu->lstar;
+	cpu->rip = cpu_code(cpu) == CODE_64 ? cpu->lstar : cpu->cstar;
 	eflags_set(cpu, eflags_get(cpu) & ~(cpu->fmask | EFL_RF));
+	cpu->no_step = !(cpu->eflags & EFL_TF);
 	set_flat(cpu, cs, CODE64_0, cs + 8, DATA_0);
 	return DONE_JUMP;
+}
+
+static enum done raise_step(struct cpu *cpu)
+{
+	cpu_raise(cpu, EXC_DB);
+	cpu->fault.dr6 = DR6_BS;
+	cpu->fault.in_place = true;
+	return DONE_FAULT;
 }
 
 static enum done op_sysret(struct cpu *cpu, const struct uop *u)
@@ -52,7 +72,7 @@ static enum done op_sysret(struct cpu *cpu, const struct uop *u)
 	set_flat(cpu, (base + (wide ? 16 : 0)) | 3,
 		 (wide ? CODE64_0 : CODE32_0) | DPL_3, (base + 8) | 3,
 		 DATA_0 | DPL_3);
-	return DONE_JUMP;
+	return cpu->eflags & EFL_TF ? raise_step(cpu) : DONE_JUMP;
 }
 
 static enum done op_sysenter(struct cpu *cpu, const struct uop *u)

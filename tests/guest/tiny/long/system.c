@@ -225,6 +225,15 @@ static void test_undefined(void)
 	expect("XGETBV", TRY("xgetbv", "c"(0)), UD);
 	expect("XSETBV", TRY("xsetbv", "c"(0), "a"(1), "d"(0)), UD);
 	expect("RDPKRU", TRY(".byte 0x0f, 0x01, 0xee", "c"(0)), UD);
+	expect("CLFLUSHOPT", TRY(".byte 0x66, 0x0f, 0xae, 0x3b", "b"(gdt)),
+	       has(7, 1, 23) ? NONE : UD);
+	expect("CLWB", TRY(".byte 0x66, 0x0f, 0xae, 0x33", "b"(gdt)),
+	       has(7, 1, 24) ? NONE : UD);
+	expect("CLWB of a register", TRY(".byte 0x66, 0x0f, 0xae, 0xf0",
+					 "a"(0)), UD);
+	expect("PCOMMIT", TRY(".byte 0x66, 0x0f, 0xae, 0xf8", "a"(0)), UD);
+	expect("CLFLUSH", TRY("clflush (%0)", "r"(gdt)), NONE);
+	expect("fences", TRY("lfence; sfence; mfence", "a"(0)), NONE);
 	expect("15 bytes", TRY(".fill 14, 1, 0x2e; nop", "a"(0)), NONE);
 	expect("16 bytes", TRY(".fill 15, 1, 0x2e; nop", "a"(0)), GP);
 }
@@ -380,6 +389,63 @@ static uint64_t user_sysenter(uint64_t arg)
 	return cs << 16 | ss | (arg & 0);
 }
 
+/* From 32-bit code, whose second SYSCALL ends it. */
+extern const uint8_t syscall32[], syscall32_end[];
+extern uint32_t syscall32_n;
+void syscall32_target(void);
+__asm__(".text\n"
+	".globl syscall32, syscall32_end, syscall32_target, syscall32_n\n"
+	".code32\n"
+	"syscall32: pushfl\n\t"
+	"orl $0x100, (%esp)\n\t"
+	"popfl\n\t"
+	"syscall\n"
+	"syscall32_end: nop\n\t"
+	"syscall\n"
+	".code64\n"
+	"syscall32_target:\n\t"
+	"incl syscall32_n(%rip)\n\t"
+	"cmpl $2, syscall32_n(%rip)\n\t"
+	"je user_exit\n\t"
+	"sysretl\n"
+	".data\n"
+	"syscall32_n: .long 0\n"
+	".text");
+
+static uint64_t user_syscall32(uint64_t arg)
+{
+	__asm__ volatile("pushq $0x2b; pushq %0; lretq" : :
+			 "r"(syscall32), "a"(arg));
+	return 0;
+}
+
+static uint32_t n_steps;
+static uint64_t step_rip, step_cs;
+
+static void on_step(struct frame *f)
+{
+	n_steps++;
+	step_rip = f->rip;
+	step_cs = f->cs;
+	f->rflags &= ~0x100ull;
+}
+
+static void test_syscall32(void)
+{
+	wrmsr(0xc0000081, 0x002b000800000000);
+	wrmsr(0xc0000083, 0);
+	expect("without CSTAR", user_try(user_syscall32, 0, 0), UD);
+	on(DB, on_step);
+	wrmsr(0xc0000083, (uint64_t)syscall32_target);
+	wrmsr(0xc0000084, 0x4700);
+	expect("with CSTAR", user_try(user_syscall32, 0, 0), NONE);
+	expect("it came twice", syscall32_n, 2);
+	expect("a step only of SYSRET", n_steps, 1);
+	expect("behind it", step_rip, (uint64_t)syscall32_end);
+	expect("in 32-bit code", step_cs, 0x2b);
+	on(DB, 0);
+}
+
 static void test_calls(void)
 {
 	static uint8_t stack[256] __attribute__((aligned(16)));
@@ -422,5 +488,6 @@ void guest_main(void)
 	test_user();
 	test_smap();
 	test_calls();
+	test_syscall32();
 	done("system");
 }
