@@ -9,7 +9,7 @@
  *
  * Those two take most of the time, and so does FNCLEX: instructions on one or two registers, with all
  * exceptions masked, do without: x87_host_few().  The host's exception flags are then
- * left to accumulate; nothing of this program looks at them.
+ * left to accumulate where they are masked; nothing of this program looks at them.
  */
 #include "x87_host.h"
 
@@ -113,6 +113,7 @@ uint64_t x87_host_run(struct x87_image *image, unsigned opcode, unsigned modrm,
 /* Status word: flags and stack fault; TOP, 0 as long as the stack is empty. */
 #define SW_FLAGS	0x7fu
 #define SW_TOP_SHIFT	11
+#define CW_MASKS	0x3fu
 
 int x87_host_few(struct x87_few *f, unsigned n, unsigned opcode,
 		 unsigned modrm, void *mem)
@@ -135,6 +136,9 @@ int x87_host_few(struct x87_few *f, unsigned n, unsigned opcode,
 	left = -((unsigned)sw >> SW_TOP_SHIFT) & 7;
 	for (unsigned i = 0; i < left; i++)
 		__asm__ volatile("fstpt (%0)" : : "r"(f->st[i]) : "memory");
+	/* Where they are not masked they must not stay. */
+	if (~cw & CW_MASKS)
+		__asm__ volatile("fnclex");
 	if (cw != f->cw)
 		__asm__ volatile("fldcw %0" : : "m"(cw));
 	f->sw = sw;

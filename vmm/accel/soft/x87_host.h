@@ -18,8 +18,8 @@ struct x87_image {
  * is at `mem` (mod and r/m do not matter).  No exception may wait in the image: a
  * flag that is not masked.  `rflags` are the status flags before; those after are
  * returned.  An exception that the instruction raises does not trap, but is
- * recorded in the image; the host's FPU state is as it was, but for exception flags,
- * which are masked there.
+ * recorded in the image; the host's FPU state is as it was, but for its condition codes
+ * and those exception flags that it masks.
  */
 uint64_t x87_host_run(struct x87_image *image, unsigned opcode, unsigned modrm,
 		      void *mem, uint64_t rflags);
