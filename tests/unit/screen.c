@@ -116,7 +116,7 @@ static void check_cell(const struct screen_image *i, unsigned row,
 {
 	for (unsigned y = 0; y < 16; y++)
 		for (unsigned x = 0; x < 9; x++) {
-			unsigned bits = vgavm_glyph(c, y) << 1;
+			unsigned bits = vgavm_glyph(c, y) * 2u;
 
 			if (c >= 0xc0 && c <= 0xdf)
 				bits |= bits >> 1 & 1;

@@ -69,7 +69,7 @@ static void test_planes(struct vm *vm)
 	/* A byte of its own for each plane. */
 	for (unsigned plane = 0; plane < 4; plane++) {
 		vga_set(vm, 0x3c4, 2, 1u << plane);
-		vga_poke(vm, 0xa0123, 0x11 << plane);
+		vga_poke(vm, 0xa0123, 0x11u << plane);
 	}
 	for (unsigned plane = 0; plane < 4; plane++) {
 		vga_set(vm, 0x3ce, 4, plane);

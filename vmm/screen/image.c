@@ -175,12 +175,12 @@ static struct rgb vbe_pixel(const struct shot *s, const struct palette *p,
 	case 8:
 		return p->direct[low];
 	case 15:
-		high = shot_byte(s, at + 1) << 8 | low;
+		high = (unsigned)shot_byte(s, at + 1) << 8 | low;
 		return (struct rgb){ { from_bits(high >> 10 & 0x1f, 5),
 				       from_bits(high >> 5 & 0x1f, 5),
 				       from_bits(high & 0x1f, 5) } };
 	case 16:
-		high = shot_byte(s, at + 1) << 8 | low;
+		high = (unsigned)shot_byte(s, at + 1) << 8 | low;
 		return (struct rgb){ { from_bits(high >> 11 & 0x1f, 5),
 				       from_bits(high >> 5 & 0x3f, 6),
 				       from_bits(high & 0x1f, 5) } };
