@@ -11,11 +11,11 @@
  */
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/check.h"
 #include "tests/lib/fakevm.h"
+#include "tests/lib/qtest.h"
 #include "tests/lib/scratch.h"
 
 #define STEPS 3000
@@ -23,9 +23,9 @@
 #define PM_HZ 3579545u
 #define PM_MASK 0xffffffu
 
-static FILE *to, *from, *qmp;
+static struct qtest qemu;
+static FILE *qmp;
 static uint64_t pm_ticks;	/* of QEMU's since the start */
-static pid_t qemu;
 static struct vm *vm;
 static uint64_t seed;
 
@@ -37,14 +37,7 @@ static uint32_t rnd(uint32_t n)
 
 static uint64_t ask(const char *fmt, unsigned long a, unsigned long b)
 {
-	char line[256];
-
-	fprintf(to, fmt, a, b);
-	fflush(to);
-	do {
-		CHECK(fgets(line, sizeof(line), from));
-	} while (strncmp(line, "OK", 2));
-	return line[2] == ' ' ? strtoull(line + 3, NULL, 0) : 0;
+	return qtest_ask(&qemu, fmt, a, b);
 }
 
 static void outb(unsigned port, unsigned value)
@@ -109,59 +102,26 @@ static void pass(uint64_t ns)
 		fakevm_pass(vm, now - vm_now(vm));
 }
 
-/* A ROM of HLT instructions: the CPU never touches a thing. */
-static void write_rom(const char *path)
-{
-	FILE *f = fopen(path, "w");
-
-	CHECK(f);
-	for (unsigned i = 0; i < 65536; i++)
-		fputc(0xf4, f);
-	CHECK(!fclose(f));
-}
-
-static void run_qemu(int in, int out, int qmp_fd)
-{
-	char chardev[32];
-
-	dup2(in, 0);
-	dup2(out, 1);
-	snprintf(chardev, sizeof(chardev), "socket,id=q,fd=%d", qmp_fd);
-	for (int fd = 3; fd < 64; fd++)
-		if (fd != qmp_fd)
-			close(fd);
-	execlp("qemu-system-x86_64", "qemu-system-x86_64", "-M",
-	       "pc,accel=tcg", "-m", "64", "-nodefaults", "-display", "none",
-	       "-S", "-bios", "hlt.rom", "-rtc",
-	       "base=2026-01-01T00:00:00,clock=vm", "-chardev", "null,id=c",
-	       "-device", "isa-serial,chardev=c,index=0", "-device",
-	       "pc-testdev", "-chardev", chardev, "-mon",
-	       "chardev=q,mode=control", "-qtest", "stdio", "-qtest-log",
-	       "/dev/null", NULL);
-	_exit(127);
-}
-
 static void start(void)
 {
-	int in[2], out[2], mon[2];
+	char chardev[32];
+	const char *const args[] = {
+		"-rtc", "base=2026-01-01T00:00:00,clock=vm", "-chardev",
+		"null,id=c", "-device", "isa-serial,chardev=c,index=0",
+		"-device", "pc-testdev", "-chardev", chardev, "-mon",
+		"chardev=q,mode=control", NULL
+	};
 	struct vm_config config;
 	struct vm_chardev host = { -1, -1 };
 	struct err e = { "" };
+	int mon[2];
 
-	write_rom("hlt.rom");
-	CHECK(!pipe(in) && !pipe(out));
 	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, mon));
-	qemu = fork();
-	CHECK(qemu >= 0);
-	if (!qemu)
-		run_qemu(in[0], out[1], mon[1]);
-	close(in[0]);
-	close(out[1]);
+	snprintf(chardev, sizeof(chardev), "socket,id=q,fd=%d", mon[1]);
+	qtest_start(&qemu, args, mon[1]);
 	close(mon[1]);
-	to = fdopen(in[1], "w");
-	from = fdopen(out[0], "r");
 	qmp = fdopen(mon[0], "r+");
-	CHECK(to && from && qmp);
+	CHECK(qmp);
 	control("qmp_capabilities");
 	/* ACPI registers of the PIIX4 at 0x600. */
 	ask("outl 0xcf8 0x%lx\n", 0x80000b40, 0);
@@ -178,11 +138,8 @@ static void start(void)
 static void stop(void)
 {
 	vm_free(vm);
-	fclose(to);
-	fclose(from);
 	fclose(qmp);
-	kill(qemu, SIGTERM);
-	waitpid(qemu, NULL, 0);
+	qtest_stop(&qemu);
 }
 
 /* Interval timer.  QEMU loads a count at once, a data sheet's chip with the
@@ -556,7 +513,7 @@ static void test_i8042(void)
 
 int main(int argc, char **argv)
 {
-	if (system("command -v qemu-system-x86_64 >/dev/null")) {
+	if (!qtest_possible()) {
 		printf("SKIP: qemu-system-x86_64 is not installed\n");
 		return 77;
 	}
