@@ -8,14 +8,12 @@
 
 #define GUARD (1u << 20)
 
-struct vm *fuzzvm_new(uint64_t memory)
+static struct vm *guard(struct vm *vm)
 {
-	struct vm *vm = fakevm_bare(memory, 1);
 	struct mem *mem = &vm->mem;
 	uint8_t *all = mmap(NULL, mem->size + 2 * GUARD, PROT_NONE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	fakevm_real_clock(vm);
 	CHECK(all != MAP_FAILED);
 	CHECK(mmap(all + GUARD, mem->size, PROT_READ | PROT_WRITE,
 		   MAP_SHARED | MAP_FIXED, mem->fd, 0) == all + GUARD);
@@ -32,6 +30,26 @@ void fuzzvm_free(struct vm *vm)
 	vm_free(vm);
 	munmap(base - GUARD, GUARD);
 	munmap(base + size, GUARD);
+}
+
+struct vm *fuzzvm_new(uint64_t memory)
+{
+	struct vm *vm = fakevm_bare(memory, 1);
+
+	fakevm_real_clock(vm);
+	return guard(vm);
+}
+
+struct vm *fuzzvm_new_screen(uint64_t memory)
+{
+	struct vm_config config;
+	struct vm *vm = NULL;
+	struct err e = { "" };
+
+	fakevm_config(&config, memory, 1);
+	config.screen = VM_SCREEN_VGA;
+	CHECK_OK(vm_new_bare(&config, NULL, 0, &vm, &e));
+	return guard(vm);
 }
 
 uint64_t fuzz_take(struct fuzz_in *in, unsigned n)

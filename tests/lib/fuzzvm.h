@@ -11,6 +11,8 @@
  * is a crash.
  */
 struct vm *fuzzvm_new(uint64_t memory);
+/* The same with memory for a screen. */
+struct vm *fuzzvm_new_screen(uint64_t memory);
 /* Instead of vm_free(): a process has not many mappings. */
 void fuzzvm_free(struct vm *vm);
 
