@@ -21,7 +21,8 @@ STATE_TRANSIENT(struct vm, "how the machine was made",
 		config, accel, accel_state, accel_ready, vcpus, mem, bus_lock,
 		bus, irq_lock, devices, last_device);
 STATE_TRANSIENT(struct vm, "devices, saved as such",
-		pic, ioapic, pci, fwcfg, acpi, balloon, n_serials, n_mmio);
+		pic, ioapic, pci, fwcfg, acpi, balloon, vga, kbd,
+		n_serials, n_mmio);
 STATE_TRANSIENT(struct vm, "what boots was loaded, and is in memory", boot);
 STATE_TRANSIENT(struct vm, "of this process", loop, wake_fd, debugger);
 STATE_TRANSIENT(struct vm, "it stands still",

@@ -73,11 +73,11 @@ static const struct {
 	{ "8259: poll", PIC "h4 o20:c", "i20 i20" },
 	{ "8259: half set up", "o20:11 o21:30", "o21:4 o21:3 h4 a i21" },
 
-	{ "PIIX3: a PIRQ that others pull too", PIC ROUTE "x10 x18",
-	  "y18 " IRR "y10 " IRR },
-	{ "PIIX3: the last one lets go", PIC ROUTE "x10", "y10 " IRR },
+	{ "PIIX3: a PIRQ that others pull too", PIC ROUTE "x18 x20",
+	  "y20 " IRR "y18 " IRR },
+	{ "PIIX3: the last one lets go", PIC ROUTE "x18", "y18 " IRR },
 	{ "PIIX3: ACPI and a PIRQ on one line", PIC ROUTE "w602:100 b",
-	  "x10 y10 " IRR "w600:100 " IRR },
+	  "x18 y18 " IRR "w600:100 " IRR },
 
 	{ "8254: a square wave", SQUARE("e8") " o42:3 t300", WATCH4 },
 	{ "8254: a new count, in the high half",

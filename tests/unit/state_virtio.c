@@ -15,7 +15,7 @@
 #include "vmm/state.h"
 #include "vmm/virtio/blk.h"
 
-#define BAR	0xc1000000u
+#define BAR	0xe0000000u	/* where nothing is */
 #define TABLE	(BAR + 0x100000u)	/* MSI-X, as vring.c places it */
 #define MASKED	1u
 #define EVENT_IDX VIRTIO_F_RING_EVENT_IDX

@@ -371,6 +371,7 @@ static const struct state_field function_fields[] = {
 };
 STATE_TRANSIENT(struct pci_function, "how the machine was made",
 		dev, bus, initial, writable, cap_end, config_read,
+		bar_moved,
 		config_written);
 STATE_TRANSIENT(struct pci_function, "what config says",
 		bars, intx_off, intx_driven);

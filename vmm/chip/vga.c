@@ -58,12 +58,20 @@ static int vga_loaded(void *obj, struct err *e)
 	return 0;
 }
 
-#define R(member) STATE_NUMBER(struct vga, r.member)
 static const struct state_field vga_fields[] = {
 	STATE_OBJECT(struct vga, fn, &pci_function_state),
-	R(misc), R(feature), R(status1), R(seq_index), R(gfx_index),
-	R(crtc_index), R(attr_index), R(pel_mask), R(dac_state), R(dac_read),
-	R(dac_write), R(vbe_index),
+	STATE_NUMBER(struct vga, r.misc),
+	STATE_NUMBER(struct vga, r.feature),
+	STATE_NUMBER(struct vga, r.status1),
+	STATE_NUMBER(struct vga, r.seq_index),
+	STATE_NUMBER(struct vga, r.gfx_index),
+	STATE_NUMBER(struct vga, r.crtc_index),
+	STATE_NUMBER(struct vga, r.attr_index),
+	STATE_NUMBER(struct vga, r.pel_mask),
+	STATE_NUMBER(struct vga, r.dac_state),
+	STATE_NUMBER(struct vga, r.dac_read),
+	STATE_NUMBER(struct vga, r.dac_write),
+	STATE_NUMBER(struct vga, r.vbe_index),
 	STATE_NUMBER(struct vga, r.dac_sub, .max = 2),
 	STATE_BOOL(struct vga, r.attr_data),
 	STATE_BOOL(struct vga, r.set),
@@ -76,7 +84,9 @@ static const struct state_field vga_fields[] = {
 	STATE_BYTES(struct vga, r.dac),
 	STATE_NUMBERS(struct vga, r.vbe),
 };
-#undef R
+STATE_TRANSIENT(struct vga, "how the machine was made", dev, ports, vbe_ports,
+		window, font);
+STATE_TRANSIENT(struct vga, "guest memory", mem);
 
 static const struct state_table vga_state = {
 	.version = 1, STATE_FIELDS(vga_fields), .loaded = vga_loaded,

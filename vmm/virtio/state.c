@@ -50,7 +50,7 @@ STATE_TRANSIENT(struct vq, "how the machine was made",
 		vm, lock, drained, max_size);
 STATE_TRANSIENT(struct vq, "what status and features say",
 		live, event_idx, indirect);
-STATE_TRANSIENT(struct vq, "nothing is in flight", in_flight);
+STATE_TRANSIENT(struct vq, "nothing is in flight", in_flight, draining);
 STATE_TRANSIENT(struct vq, "is in was_broken", broken);
 STATE_TRANSIENT(struct vq, "found again in the memory map",
 		generation, host_desc, host_avail, host_used);
