@@ -281,6 +281,7 @@ bench: deps
 	build/release/tests/bench/virtio
 	build/release/tests/bench/soft
 	BUILDDIR=$(CURDIR)/build/release tests/bench/exits
+	BUILDDIR=$(CURDIR)/build/release tests/bench/start
 
 check-iotests: deps
 	$(SUBMAKE) MODE=$(MODE) all

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* exits.S - a ROM of 64 KiB that leaves the guest COUNT times by port 0x80 (KIND
- * 0) or by reading the IOAPIC (KIND 1), and ends by port 0xf4.  Port 0xf5 says
- * that it has begun.
+ * 0) or by reading the IOAPIC (KIND 1), and ends by port 0xf4.
  */
 	.code16
 	.org 0
 begin:	cli
-	out %al, $0xf5
 	lgdtl %cs:gdtr - begin
 	mov %cr0, %eax
 	or $1, %al
