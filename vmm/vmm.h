@@ -131,6 +131,8 @@ enum vm_bus { VM_BUS_PCI, VM_BUS_MMIO };
 struct vm_disk {
 	enum vm_bus bus;
 	bool readonly;
+	bool scratch;		/* goes with the machine: vm_flush_disks() leaves
+				 * it out */
 	const char *serial;	/* at most 20 bytes; NULL: empty */
 	unsigned queues;	/* 0: one per vCPU, at most 16 */
 	unsigned pullers;	/* threads; 0: 4 */

@@ -70,6 +70,7 @@ static int parse_options(struct cli *cli, struct disk *d)
 		rc = get_switch(cli, d, "readonly", &d->how.readonly);
 	if (rc == CLI_DONE)
 		rc = get_switch(cli, d, "overlay", &d->overlay);
+	d->how.scratch = d->overlay;
 	if (rc != CLI_DONE)
 		return rc;
 	d->how.serial = options_get(&d->options, "serial");

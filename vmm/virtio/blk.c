@@ -233,6 +233,7 @@ int vm_add_disk(struct vm *vm, struct img *img, const struct vm_disk *disk,
 	while (find(vm, b->index))
 		b->index++;
 	b->readonly = disk->readonly;
+	b->scratch = disk->scratch;
 	b->capacity = img_size(img) / BLK_SECTOR;
 	b->reads_pieces = img_reads_pieces(img);
 	b->writes_pieces = img_writes_pieces(img);
@@ -310,9 +311,11 @@ int vm_flush_disks(struct vm *vm, struct err *e)
 	int rc = 0, one;
 
 	for (i = 0; (b = find(vm, i)); i++) {
-		one = img_flush(b->img);
+		one = b->scratch ? 0 : img_flush(b->img);
 		if (one && !rc)
-			rc = fail_rc(e, one, "%s", img_name(b->img));
+			rc = fail_rc(e, one, "the disk %s has lost something "
+				     "that was written to it",
+				     img_name(b->img));
 	}
 	return rc;
 }

@@ -40,7 +40,7 @@ struct blk_virtual;
 struct blk {
 	struct virtio v;		/* first */
 	struct img *img;
-	bool readonly;
+	bool readonly, scratch;
 	unsigned index;			/* of the machine's disks */
 	uint64_t capacity;		/* sectors */
 	uint8_t id[BLK_ID_LEN];
