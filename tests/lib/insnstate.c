@@ -355,7 +355,7 @@ static uint16_t return_selector(struct gen *g, const struct gen_insn *gi,
 	const struct insn *in = &gi->insn;
 	uint16_t cs = gen_code_selector(g);
 
-	if (in->op == OP_RET_FAR && in->imm > 0x7f)
+	if (in->op == OP_RET_FAR && (in->imm > 0x7f || s->rflags & EFL_AC))
 		cs |= 3;
 	if (in->op == OP_RET_FAR && (cs | 3) == NATIVE_CS64 &&
 	    stack_bytes(g, gi, s) == 2)
