@@ -61,6 +61,8 @@ int main(int argc, char **argv)
 	/* A disk that reaches ulimit -f is the guest's I/O error, not our end. */
 	signal(SIGXFSZ, SIG_IGN);
 	status = run(&cli, argc, argv);
+	if (status & VMM_GUEST)
+		return status & 0xff;
 	/* An odd status would be a guest's. */
 	return status == CLI_FAILED ? VMM_ERROR : status;
 }

@@ -26,7 +26,7 @@ static const struct {
 
 static int exit_status(const struct vm_result *r)
 {
-	return r->end == VM_DEBUG_EXIT ? (int)(r->status & 0xff)
+	return r->end == VM_DEBUG_EXIT ? (int)(r->status & 0xff) | VMM_GUEST
 				       : ends[r->end].status;
 }
 
@@ -70,7 +70,7 @@ static int print_json(const struct cli *cli, const struct run *run,
 
 	json_put_string(o, "end", ends[r->end].name);
 	json_put_string(o, "how", r->how);
-	json_put_size(o, "status", (uint64_t)exit_status(r));
+	json_put_size(o, "status", (uint64_t)exit_status(r) & 0xff);
 	json_put_size(o, "guest-ns", r->run_ns);
 	json_put_size(o, "resets", r->resets);
 	json_put_string(o, "accelerator", run->config.accel->name);

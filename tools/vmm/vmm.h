@@ -13,6 +13,8 @@
 #define VMM_TRIPLE_FAULT 8
 #define VMM_TIMED_OUT	10
 #define VMM_ERROR	12
+/* Marks a status that the guest chose: 1 too is then no failure of ours. */
+#define VMM_GUEST	0x100
 #define VMM_QUIT	14	/* Ctrl-A X, or the control socket's quit */
 #define VMM_NOT_PASSED	16	/* boot-test */
 

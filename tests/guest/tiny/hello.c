@@ -82,6 +82,8 @@ void guest_main(void)
 		triple_fault();
 	else if (same(args, "exit"))
 		outb(0xf4, 0x15);
+	else if (same(args, "exit-0"))
+		outb(0xf4, 0);
 	else if (!same(args, "forever"))
 		power_off();
 	/* The machine may need a moment for a reset. */
