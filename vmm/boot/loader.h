@@ -43,6 +43,7 @@ struct start {
 	uint64_t rax, rbx, rsi;
 	bool is_64;		/* 64-bit mode with the first 4 GiB mapped */
 	uint16_t code;		/* selector; data is the next one */
+	uint16_t idt_limit;	/* of an interrupt table at 0; 0: none */
 };
 
 int start_cpu(struct load *l, const struct start *s, struct err *e);

@@ -235,7 +235,9 @@ static int put_mbi(struct load *l, uint64_t kernel_end, uint64_t *gpa,
 
 int multiboot_load(struct load *l, uint32_t offset, struct err *e)
 {
-	struct start start = { .rax = LOADER_MAGIC, .code = 0x8 };
+	/* Kernels that go to real mode find its table where firmware had it. */
+	struct start start = { .rax = LOADER_MAGIC, .code = 0x8,
+			       .idt_limit = 0x3ff };
 	uint64_t end = 0;
 	int rc;
 

@@ -119,7 +119,7 @@ int start_cpu(struct load *l, const struct start *s, struct err *e)
 	state.gdtr.base = gdt;
 	state.gdtr.limit = GDT_ENTRIES * 8 - 1;
 	state.idtr.base = 0;
-	state.idtr.limit = 0;
+	state.idtr.limit = s->idt_limit;
 	for (unsigned i = 0; i < CPU_N_GPR; i++)
 		state.gpr[i] = 0;
 	state.gpr[CPU_RAX] = s->rax;
