@@ -41,6 +41,8 @@ sector halts 'debian login: ' HALTS
 sector loader 'Reached target multi-user.target' LOADS HALTS
 sector missing 'Missing operating system'
 sector grub 'error: no such partition.\r\ngrub rescue> ' LOADS
+"$SRCDIR/tests/guest/sector/build" screen "$SRCDIR/tests/guest/sector/stage.S" \
+	'TEXT="grub rescue> "' VGA LOADS
 sector kernel 'debian login: ' LOADS PAGES HALTS
 sector panics 'debian login: ' LOADS PAGES FAULTS
 sector resets '' LOADS RESETS
@@ -56,6 +58,12 @@ verdict halts firmware dead-boot-sector
 verdict loader loader halted
 verdict missing firmware no-system
 verdict grub loader loader-files
+verdict grub loader loader-files --screen none
+verdict screen loader loader-files --screenshot screen.png
+jq -e '.evidence[0] | .source == "screen" and .text == "grub rescue>"' out \
+	>/dev/null || die "screen: $(cat out)"
+[ "$(head -c 8 screen.png | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ] ||
+	die "the screenshot is no PNG"
 verdict kernel kernel halted
 verdict kernel.qcow2 kernel halted --until root
 verdict off loader powered-off --until poweroff

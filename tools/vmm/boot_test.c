@@ -15,7 +15,7 @@
 
 enum {
 	OPT_UNTIL = CLI_FIRST_OWN, OPT_TIMEOUT, OPT_ACCEL, OPT_CPUS, OPT_MEMORY,
-	OPT_FIRMWARE, OPT_LOG, OPT_JUNIT, OPT_JOBS, OPT_CLOCK, OPT_NO_SANDBOX,
+	OPT_FIRMWARE, OPT_SCREEN, OPT_SCREENSHOT, OPT_LOG, OPT_JUNIT, OPT_JOBS, OPT_CLOCK, OPT_NO_SANDBOX,
 };
 
 static int parse_until(struct cli *cli, struct boot_run *b, const char *text)
@@ -66,6 +66,11 @@ static int take_option(struct cli *cli, struct boot_run *b, int c, char **argv)
 	case OPT_FIRMWARE:
 		config->boot.firmware = optarg;
 		return CLI_DONE;
+	case OPT_SCREEN:
+		return run_parse_screen(cli, &b->run, optarg);
+	case OPT_SCREENSHOT:
+		b->screenshot = optarg;
+		return CLI_DONE;
 	case OPT_LOG:
 		b->log = optarg;
 		return CLI_DONE;
@@ -95,8 +100,13 @@ static int check_names(struct cli *cli, struct boot_run *b, int argc,
 	if (b->n > MAX_IMAGES)
 		return cli_bad(cli, "%u images, at most %u are possible at once",
 			       b->n, MAX_IMAGES);
-	if (b->n > 1 && b->log)
-		return cli_bad(cli, "--log is possible with one image alone");
+	if (b->n > 1 && (b->log || b->screenshot))
+		return cli_bad(cli, "--log and --screenshot are possible with "
+			       "one image alone");
+	if (!b->run.screen || !strcmp(b->run.screen, "vga"))
+		b->run.config.screen = VM_SCREEN_VGA;
+	else if (b->screenshot)
+		return cli_bad(cli, "--screenshot needs a screen");
 	return CLI_DONE;
 }
 
@@ -116,6 +126,8 @@ static int parse(struct cli *cli, struct boot_run *b, int argc, char **argv)
 		{ "cpus", required_argument, NULL, OPT_CPUS },
 		{ "memory", required_argument, NULL, OPT_MEMORY },
 		{ "firmware", required_argument, NULL, OPT_FIRMWARE },
+		{ "screen", required_argument, NULL, OPT_SCREEN },
+		{ "screenshot", required_argument, NULL, OPT_SCREENSHOT },
 		{ "log", required_argument, NULL, OPT_LOG },
 		{ "junit", required_argument, NULL, OPT_JUNIT },
 		{ "jobs", required_argument, NULL, OPT_JOBS },
@@ -161,6 +173,13 @@ static int prepare(struct cli *cli, struct boot_run *b)
 		}
 		boot->firmware = b->run.firmware;
 	}
+	if (b->run.config.screen &&
+	    rom_find(ROM_VGABIOS, &b->run.vgabios, &e)) {
+		cli_error(cli, "%s, or do without a screen: --screen none",
+			  e.text);
+		return VMM_ERROR;
+	}
+	b->run.config.vgabios = b->run.vgabios;
 	if (rom_read(boot->firmware, SIZE_MAX, &rom, &len, &e)) {
 		cli_error(cli, "%s", e.text);
 		return VMM_ERROR;
@@ -219,6 +238,7 @@ static int boot_test_run(struct cli *cli, int argc, char **argv)
 	if (rc == CLI_DONE)
 		rc = test_all(cli, &b);
 	free(b.run.firmware);
+	free(b.run.vgabios);
 	return rc;
 }
 
@@ -247,6 +267,8 @@ const struct cli_command cmd_boot_test = {
 "                         same every time\n"
 "  --firmware FILE        a BIOS image (default: SeaBIOS where its package put it)\n"
 "  -f, --format FMT       of all images, instead of guessing\n"
+"  --screen vga|none      its screen (default vga), whose words count, too\n"
+"  --screenshot FILE      the screen at the end, as PNG (one image)\n"
 "  --log FILE             what the guest sent to its serial port (one image)\n"
 "  --jobs N               how many images at once (default: as many as cores)\n"
 "  --output human|json    json: one object a line for each image\n"

@@ -19,6 +19,7 @@ struct boot_run {
 	const char *format;		/* NULL: guess */
 	const char *log;		/* of the serial port; NULL: none */
 	const char *junit;		/* NULL: none */
+	const char *screenshot;		/* a PNG file; NULL: none */
 	bool clock_given;
 	unsigned jobs;			/* at once */
 	char *const *names;

@@ -8,35 +8,63 @@
 
 #include "tools/vmm/boot_test.h"
 #include "tools/vmm/vmm.h"
+#include "vmm/screen/screen.h"
+
+static int write_all(int fd, const char *bytes, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = write(fd, bytes + done, len - done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
 
 /* The result goes to the first process, all of it or what is left to tell. */
 static int send_result(json_t *result, int fd)
 {
 	char *text = json_dumps(result, JSON_COMPACT);
-	size_t len = text ? strlen(text) : 0, done = 0;
-	ssize_t n = 0;
+	bool ok = text && !write_all(fd, text, strlen(text));
 
-	while (done < len && n >= 0) {
-		n = write(fd, text + done, len - done);
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		done += n > 0 ? (size_t)n : 0;
-	}
 	free(text);
 	json_decref(result);
-	return text && done == len ? 0 : VMM_ERROR;
+	return ok ? 0 : VMM_ERROR;
 }
 
-static int open_log(struct cli *cli, const struct boot_run *b, int *fd)
+/* What the sandbox will not let us open. */
+static int open_output(struct cli *cli, const char *name, int *fd)
 {
 	*fd = -1;
-	if (!b->log)
+	if (!name)
 		return CLI_DONE;
-	*fd = open(b->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	*fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (*fd >= 0)
 		return CLI_DONE;
-	cli_error(cli, "cannot write '%s': %s", b->log, strerror(errno));
+	cli_error(cli, "cannot write '%s': %s", name, strerror(errno));
 	return VMM_ERROR;
+}
+
+static int shoot(struct vm *vm, int fd, struct err *e)
+{
+	struct screen_image image;
+	size_t len;
+	void *png;
+	int rc;
+
+	rc = vm_screen_image(vm, &image, e);
+	if (rc)
+		return rc;
+	rc = screen_png(&image, &png, &len, e);
+	free(image.rgb);
+	if (rc)
+		return rc;
+	rc = write_all(fd, png, len);
+	free(png);
+	return rc ? fail_rc(e, rc, "writing the screenshot") : 0;
 }
 
 static int open_image(struct cli *cli, const struct boot_run *b,
@@ -54,7 +82,7 @@ static int open_image(struct cli *cli, const struct boot_run *b,
 
 /* Devices, and the run; the machine has *img from here on. */
 static int run_test(struct vm *vm, struct img **img, struct boot_test *test,
-		    int log, struct boot_verdict *v, struct err *e)
+		    int log, int shot, struct boot_verdict *v, struct err *e)
 {
 	const struct vm_chardev serial = { .in = -1, .out = log };
 	const struct vm_disk disk = { .bus = VM_BUS_PCI, .serial = "boot-test" };
@@ -75,12 +103,12 @@ static int run_test(struct vm *vm, struct img **img, struct boot_test *test,
 	rc = vm_run(vm, &result, e);
 	vm_disk_stats(vm, 0, &stats);
 	boot_test_judge(test, &result, rc, e, &stats, v);
-	return 0;
+	return shot < 0 ? 0 : shoot(vm, shot, e);
 }
 
 static int run_machine(struct cli *cli, struct boot_run *b,
 		       struct boot_test *test, struct img **img, int log,
-		       struct boot_verdict *v)
+		       int shot, struct boot_verdict *v)
 {
 	struct err e = { "" };
 	struct vm *vm = NULL;
@@ -92,7 +120,7 @@ static int run_machine(struct cli *cli, struct boot_run *b,
 		return VMM_ERROR;
 	}
 	rc = jail_enter(cli, &b->run);
-	if (rc == CLI_DONE && run_test(vm, img, test, log, v, &e)) {
+	if (rc == CLI_DONE && run_test(vm, img, test, log, shot, v, &e)) {
 		cli_error(cli, "%s", e.text);
 		rc = VMM_ERROR;
 	}
@@ -107,17 +135,19 @@ int boot_test_one(struct cli *cli, struct boot_run *b, const char *name, int fd)
 	struct disk disk = { 0 };
 	struct err e = { "" };
 	struct img *img = NULL;
-	int rc, log = -1;
+	int rc, log = -1, shot = -1;
 
 	rc = v ? open_image(cli, b, name, &disk, &img) : VMM_ERROR;
 	if (rc == CLI_DONE)
-		rc = open_log(cli, b, &log);
+		rc = open_output(cli, b->log, &log);
+	if (rc == CLI_DONE)
+		rc = open_output(cli, b->screenshot, &shot);
 	if (rc == CLI_DONE && boot_test_new(&b->test, img, &test, &e)) {
 		cli_error(cli, "%s", e.text);
 		rc = VMM_ERROR;
 	}
 	if (rc == CLI_DONE)
-		rc = run_machine(cli, b, test, &img, log, v);
+		rc = run_machine(cli, b, test, &img, log, shot, v);
 	if (rc == CLI_DONE)
 		rc = send_result(boot_verdict_json(b, name, disk.format, v),
 				 fd);

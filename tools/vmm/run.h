@@ -50,6 +50,7 @@ int run_parse_accel(struct cli *cli, struct run *run, const char *text);
 int run_parse_memory(struct cli *cli, const char *text, uint64_t *bytes);
 int run_parse_cpus(struct cli *cli, const char *text, struct cpu_topology *t);
 int run_parse_timeout(struct cli *cli, const char *text, uint64_t *ns);
+int run_parse_screen(struct cli *cli, struct run *run, const char *text);
 int run_parse_clock(struct cli *cli, struct vm_config *config,
 		    const char *text);
 

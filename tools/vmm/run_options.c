@@ -177,7 +177,7 @@ int run_parse_clock(struct cli *cli, struct vm_config *config, const char *text)
 	return CLI_DONE;
 }
 
-static int parse_screen(struct cli *cli, struct run *run, const char *text)
+int run_parse_screen(struct cli *cli, struct run *run, const char *text)
 {
 	if (strcmp(text, "none") && strcmp(text, "vga"))
 		return cli_bad(cli, "--screen is '%s', must be vga or none",
@@ -243,7 +243,7 @@ static int take_option(struct cli *cli, struct run *run, int c, char **argv)
 	case OPT_CLOCK:
 		return run_parse_clock(cli, config, optarg);
 	case OPT_SCREEN:
-		return parse_screen(cli, run, optarg);
+		return run_parse_screen(cli, run, optarg);
 	case OPT_TRACE:
 		run->trace_path = optarg;
 		return CLI_DONE;

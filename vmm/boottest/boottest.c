@@ -9,16 +9,6 @@
 #include "vmm/boottest/verdict.h"
 #include "vmm/vm.h"
 
-static void keep_recent(struct boot_test *bt, enum boot_source source,
-			const char *text)
-{
-	struct boot_line *line = &bt->recent[bt->n_recent++ % RECENT];
-
-	line->source = source;
-	line->ns = vm_now(bt->vm);
-	strcpy(line->text, text);
-}
-
 static void on_text(void *arg, enum watch_port port, uint8_t byte)
 {
 	enum boot_source source = port == WATCH_DEBUG ? SOURCE_DEBUG :
@@ -31,7 +21,7 @@ static void on_text(void *arg, enum watch_port port, uint8_t byte)
 		bt->progress_ns = vm_now(bt->vm);
 		bt->progress_insns = bt->last_insns;
 		if (lines_put(&bt->lines[port], byte, text)) {
-			keep_recent(bt, source, text);
+			boot_keep(bt, source, text);
 			boot_line(bt, source, text);
 		}
 	}
@@ -124,6 +114,7 @@ void boot_test_free(struct boot_test *bt)
 {
 	if (!bt)
 		return;
+	free(bt->screen);
 	rules_fini(&bt->rules);
 	if (bt->config.text)
 		regfree(&bt->text);

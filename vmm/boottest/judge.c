@@ -187,8 +187,10 @@ void boot_test_judge(struct boot_test *bt, const struct vm_result *r, int rc,
 	memset(v, 0, sizeof(*v));
 	pthread_mutex_lock(&bt->lock);
 	bt->ended = true;
-	if (!bt->over)
+	if (!bt->over) {
 		boot_unfinished(bt);
+		boot_screen(bt);
+	}
 	v->passed = !rc && !disk->errors && passed(bt, r);
 	if (!bt->over) {
 		bt->over_ns = r->run_ns;

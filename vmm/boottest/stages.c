@@ -24,6 +24,7 @@
 
 #define MS		1000000ull
 #define TICK		(50 * MS)
+#define SCREEN_TICKS	4u
 /* How long to go on listening: after a root, an init, a login; after a fatal line
  * of the loader's, who computes while he waits; and of anybody else.
  */
@@ -66,7 +67,7 @@ static void end_later(struct boot_test *bt, enum decision decision, uint64_t ns)
 		end(bt, decision);
 }
 
-static void progress(struct boot_test *bt)
+void boot_progress(struct boot_test *bt)
 {
 	bt->progress_ns = vm_now(bt->vm);
 	bt->progress_insns = instructions(bt);
@@ -116,7 +117,7 @@ void boot_disk(struct boot_test *bt, bool write, uint64_t sector, uint64_t n)
 	uint64_t len = n * 512;
 	char proof[64];
 
-	progress(bt);
+	boot_progress(bt);
 	if (b->stage < BOOT_FIRMWARE)
 		boot_reach(bt, BOOT_FIRMWARE, "the disk was read");
 	if (b->stage < BOOT_LOADER && sector + n > 1) {
@@ -139,7 +140,7 @@ void boot_disk(struct boot_test *bt, bool write, uint64_t sector, uint64_t n)
 
 void boot_modes(struct boot_test *bt, unsigned seen)
 {
-	progress(bt);
+	boot_progress(bt);
 	bt->now.modes |= seen;
 	if (seen & WATCH_PAGING)
 		boot_reach(bt, BOOT_KERNEL, "paging was switched on");
@@ -149,7 +150,7 @@ void boot_modes(struct boot_test *bt, unsigned seen)
 /* Firmware has its driver, too, but without paging. */
 void boot_driver(struct boot_test *bt, uint64_t features)
 {
-	progress(bt);
+	boot_progress(bt);
 	if (bt->now.stage < BOOT_KERNEL)
 		return;
 	bt->now.driver = true;
@@ -169,7 +170,7 @@ void boot_anew(struct boot_test *bt)
 	memset(&bt->now, 0, sizeof(bt->now));
 	memset(bt->lines, 0, sizeof(bt->lines));
 	bt->waiting = UNDECIDED;
-	progress(bt);
+	boot_progress(bt);
 }
 
 /* Words. */
@@ -180,6 +181,17 @@ static void fill(struct boot_test *bt, struct boot_line *line,
 	line->source = source;
 	line->ns = vm_now(bt->vm);
 	snprintf(line->text, sizeof(line->text), "%s", text);
+}
+
+/* A line that grows on the screen is one. */
+void boot_keep(struct boot_test *bt, enum boot_source source, const char *text)
+{
+	struct boot_line *line = &bt->recent[(bt->n_recent - 1) % RECENT];
+
+	if (!bt->n_recent || source != SOURCE_SCREEN || line->source != source ||
+	    strncmp(text, line->text, strlen(line->text)))
+		line = &bt->recent[bt->n_recent++ % RECENT];
+	fill(bt, line, source, text);
 }
 
 static void take_hit(struct boot_test *bt, const struct rule *rule,
@@ -291,6 +303,8 @@ void boot_tick(struct boot_test *bt)
 {
 	bt->last_insns = instructions(bt);
 	boot_unfinished(bt);
+	if (bt->ticks++ % SCREEN_TICKS == 0)
+		boot_screen(bt);
 	if (bt->waiting != UNDECIDED && vm_now(bt->vm) >= bt->decide_at)
 		end(bt, bt->waiting);
 	else if (is_stuck(bt))

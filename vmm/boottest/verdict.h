@@ -32,7 +32,6 @@ void disk_look(struct img *img, struct disk_kind *kind);
 enum boot_cause disk_cause(const struct disk_kind *kind, enum boot_cause other);
 
 #define RECENT 6u		/* the last lines are kept */
-#define SCREEN_SEEN 4096u	/* hashes of lines of the screen, at most */
 
 /* A cause that words have named. */
 struct hit {
@@ -86,6 +85,8 @@ struct boot_test {
 	uint64_t last_insns;		/* at the last tick */
 	uint64_t progress_ns, progress_insns;	/* when there was some last */
 	struct lines lines[WATCH_N_PORTS];
+	char *screen;			/* its text the last time, or NULL */
+	unsigned ticks;
 	struct boot_line recent[RECENT];
 	unsigned n_recent;		/* ever */
 };
@@ -97,7 +98,12 @@ void boot_modes(struct boot_test *bt, unsigned seen);
 void boot_disk(struct boot_test *bt, bool write, uint64_t sector, uint64_t n);
 void boot_driver(struct boot_test *bt, uint64_t features);
 void boot_anew(struct boot_test *bt);
+void boot_progress(struct boot_test *bt);
+void boot_keep(struct boot_test *bt, enum boot_source source, const char *text);
 void boot_unfinished(struct boot_test *bt);	/* lines without an end */
 void boot_tick(struct boot_test *bt);
+
+/* screen.c; the machine lock is held, too. */
+void boot_screen(struct boot_test *bt);
 
 #endif

@@ -43,6 +43,9 @@ struct screen_text {
 };
 
 int vm_screen_text(struct vm *vm, struct screen_text *out, struct err *e);
+/* The same with the machine lock held, as by a timer. */
+int vm_screen_text_locked(struct vm *vm, struct screen_text *out,
+			  struct err *e);
 void screen_text_free(struct screen_text *text);
 
 /* The picture, without blinking: what blinks is there.  Pixels are the mode's own

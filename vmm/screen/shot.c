@@ -27,18 +27,27 @@ static void choose_range(struct shot *s)
 	s->len = vbe_pitch(&s->r) * s->r.vbe[VBE_YRES];
 }
 
-int shot_take(struct vm *vm, struct shot *s, struct err *e)
+int shot_take_locked(struct vm *vm, struct shot *s, struct err *e)
 {
 	if (!vm->vga)
 		return fail(e, ENODEV, "the machine has no screen");
-	vm_lock(vm);
 	s->r = vm->vga->r;
 	choose_range(s);
 	s->mem = malloc(s->len);
-	if (s->mem)
-		memcpy(s->mem, vm->vga->mem + s->first, s->len);
+	if (!s->mem)
+		return fail(e, ENOMEM, "the screen: out of memory");
+	memcpy(s->mem, vm->vga->mem + s->first, s->len);
+	return 0;
+}
+
+int shot_take(struct vm *vm, struct shot *s, struct err *e)
+{
+	int rc;
+
+	vm_lock(vm);
+	rc = shot_take_locked(vm, s, e);
 	vm_unlock(vm);
-	return s->mem ? 0 : fail(e, ENOMEM, "the screen: out of memory");
+	return rc;
 }
 
 void shot_free(struct shot *s)

@@ -18,6 +18,7 @@ struct shot {
 };
 
 int shot_take(struct vm *vm, struct shot *s, struct err *e);
+int shot_take_locked(struct vm *vm, struct shot *s, struct err *e);
 void shot_free(struct shot *s);
 
 /* A byte of video memory; 0 if it does not show. */

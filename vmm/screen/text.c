@@ -131,20 +131,36 @@ static int put_no_cells(const struct shot *s, struct screen_text *t)
 	return t->text ? 0 : -ENOMEM;
 }
 
+/* Releases what `s` has. */
+static int read_shot(struct shot *s, struct screen_text *out, struct err *e)
+{
+	int rc;
+
+	out->mode = shot_mode(s);
+	out->blank = shot_blank(s);
+	rc = out->mode == SCREEN_TEXT ? put_cells(s, out) :
+		put_no_cells(s, out);
+	shot_free(s);
+	return rc ? fail_rc(e, rc, "the screen's text") : 0;
+}
+
 int vm_screen_text(struct vm *vm, struct screen_text *out, struct err *e)
 {
 	struct shot s = { .len = 0 };
 	int rc = shot_take(vm, &s, e);
 
 	memset(out, 0, sizeof(*out));
-	if (rc)
-		return rc;
-	out->mode = shot_mode(&s);
-	out->blank = shot_blank(&s);
-	rc = out->mode == SCREEN_TEXT ? put_cells(&s, out) :
-		put_no_cells(&s, out);
-	shot_free(&s);
-	return rc ? fail_rc(e, rc, "the screen's text") : 0;
+	return rc ? rc : read_shot(&s, out, e);
+}
+
+int vm_screen_text_locked(struct vm *vm, struct screen_text *out,
+			  struct err *e)
+{
+	struct shot s = { .len = 0 };
+	int rc = shot_take_locked(vm, &s, e);
+
+	memset(out, 0, sizeof(*out));
+	return rc ? rc : read_shot(&s, out, e);
 }
 
 void screen_text_free(struct screen_text *text)

@@ -2,6 +2,7 @@
 /* stage.S - a boot sector that goes a certain way and then stops there.
  *
  *	TEXT	is printed through BIOS
+ *	VGA	... no, is written into the VGA's memory
  *	LOADS	read 8 sectors more first
  *	PAGES	switch paging on, in protected mode
  *	HALTS, SPINS, RESETS, POWERS_OFF, FAULTS	how it ends; else it waits
@@ -23,6 +24,19 @@ _start:
 	int	$0x13
 #endif
 	mov	$text, %si
+#ifdef VGA
+	mov	$0xb800, %ax
+	mov	%ax, %es
+	mov	$160 * 10, %di
+	mov	$7, %ah
+1:	lodsb
+	stosw
+	test	%al, %al
+	jnz	1b
+	xor	%ax, %ax
+	mov	%ax, %es
+	jmp	2f
+#endif
 1:	lodsb
 	test	%al, %al
 	jz	2f
