@@ -18,8 +18,7 @@ static void on_text(void *arg, enum watch_port port, uint8_t byte)
 
 	pthread_mutex_lock(&bt->lock);
 	if (!bt->over) {
-		bt->progress_ns = vm_now(bt->vm);
-		bt->progress_insns = bt->last_insns;
+		boot_progress(bt);
 		if (lines_put(&bt->lines[port], byte, text)) {
 			boot_keep(bt, source, text);
 			boot_line(bt, source, text);
@@ -130,6 +129,7 @@ const struct vm_watch *boot_test_watch(struct boot_test *bt)
 void boot_test_begin(struct boot_test *bt, struct vm *vm)
 {
 	bt->vm = vm;
+	bt->begin_s = bt->progress_s = boot_host_s();
 	vm_timer_init(&bt->tick, vm, on_tick, bt);
 	vm_timer_arm(&bt->tick, vm_now(vm) + 1);
 }

@@ -6,8 +6,15 @@
 
 #include "vmm/boottest/verdict.h"
 
-/* Was something said or read in the last part of its time? */
-#define ALIVE_PART 10u
+/* Was something said or read in the last part of the time that the host gave? */
+#define ALIVE_PART 5u
+
+static bool alive(const struct boot_test *bt)
+{
+	uint64_t now = boot_host_s();
+
+	return now - bt->progress_s < (now - bt->begin_s) / ALIVE_PART + 1;
+}
 
 static bool passed(const struct boot_test *bt, const struct vm_result *r)
 {
@@ -83,9 +90,8 @@ static enum boot_cause by_end(const struct boot_test *bt,
 	case VM_TRIPLE_FAULT:
 		return CAUSE_TRIPLE_FAULT;
 	case VM_TIMED_OUT:
-		return bt->now.stage >= BOOT_LOADER &&
-		       r->run_ns - bt->progress_ns < r->run_ns / ALIVE_PART ?
-		       CAUSE_TIMEOUT : silent(bt);
+		return bt->now.stage >= BOOT_LOADER && bt->alive ?
+			CAUSE_TIMEOUT : silent(bt);
 	default:
 		return CAUSE_STOPPED;
 	}
@@ -187,6 +193,7 @@ void boot_test_judge(struct boot_test *bt, const struct vm_result *r, int rc,
 	memset(v, 0, sizeof(*v));
 	pthread_mutex_lock(&bt->lock);
 	bt->ended = true;
+	bt->alive = alive(bt);
 	if (!bt->over) {
 		boot_unfinished(bt);
 		boot_screen(bt);

@@ -13,6 +13,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "vmm/boottest/verdict.h"
 #include "vmm/virtio/virtio.h"
@@ -67,10 +68,19 @@ static void end_later(struct boot_test *bt, enum decision decision, uint64_t ns)
 		end(bt, decision);
 }
 
+uint64_t boot_host_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (uint64_t)ts.tv_sec;
+}
+
 void boot_progress(struct boot_test *bt)
 {
 	bt->progress_ns = vm_now(bt->vm);
 	bt->progress_insns = instructions(bt);
+	bt->progress_s = boot_host_s();
 }
 
 void boot_reach(struct boot_test *bt, enum boot_stage stage, const char *proof)

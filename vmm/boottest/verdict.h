@@ -75,7 +75,8 @@ struct boot_test {
 
 	pthread_mutex_t lock;		/* innermost; around what follows */
 	bool over;			/* decided: nothing counts any more */
-	bool ended;			/* so has the machine */
+	bool ended;			/* so has the machine ... */
+	bool alive;			/* ... and there was progress until then */
 	enum decision decision;
 	struct boot now;
 	unsigned resets;
@@ -84,6 +85,7 @@ struct boot_test {
 	uint64_t over_ns, over_insns;
 	uint64_t last_insns;		/* at the last tick */
 	uint64_t progress_ns, progress_insns;	/* when there was some last */
+	uint64_t begin_s, progress_s;	/* the same, of the host's time */
 	struct lines lines[WATCH_N_PORTS];
 	char *screen;			/* its text the last time, or NULL */
 	unsigned ticks;
@@ -99,6 +101,7 @@ void boot_disk(struct boot_test *bt, bool write, uint64_t sector, uint64_t n);
 void boot_driver(struct boot_test *bt, uint64_t features);
 void boot_anew(struct boot_test *bt);
 void boot_progress(struct boot_test *bt);
+uint64_t boot_host_s(void);
 void boot_keep(struct boot_test *bt, enum boot_source source, const char *text);
 void boot_unfinished(struct boot_test *bt);	/* lines without an end */
 void boot_tick(struct boot_test *bt);
