@@ -27,7 +27,8 @@ sub complain { print "@_\n"; $bad = 1 }
 for my $file (@ARGV) {
 	open my $in, '<', $file or die "$file: $!";
 	my $c = join '', <$in>;
-	$c =~ s{/\*.*?\*/}{}gs;
+	# A string may hold what looks like a comment.
+	$c =~ s{("(?:\\.|[^"\\\n])*")|/\*.*?\*/}{$1 // ''}gse;
 	$body{$1} = $2 while $c =~ /^struct (\w+) \{\n(.*?)^\}/gms;
 	next if $file eq 'vmm/state.h';
 	$saved{$2}{$3}++ while $c =~
