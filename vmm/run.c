@@ -540,6 +540,22 @@ static int start(struct vm *vm, unsigned *n_vcpus, struct err *e)
 	return rc;
 }
 
+/* Before the vCPUs go. */
+static void add_up_counters(struct vm *vm, unsigned n_vcpus)
+{
+	struct vm_result *r = &vm->result;
+	struct accel_counter one[ACCEL_COUNTERS];
+
+	for (unsigned i = 0; i < n_vcpus; i++) {
+		unsigned n = vm_cpu_counters(vm, i, one);
+
+		for (unsigned c = 0; c < n; c++)
+			one[c].n += i ? r->counters[c].n : 0;
+		memcpy(r->counters, one, n * sizeof(one[0]));
+		r->n_counters = n;
+	}
+}
+
 static void set_live(struct vm *vm, bool live)
 {
 	pthread_mutex_lock(&vm->debugger.lock);
@@ -589,6 +605,7 @@ int vm_run(struct vm *vm, struct vm_result *result, struct err *e)
 	vm_unlock(vm);
 	quit(vm);
 	retire(vm);
+	add_up_counters(vm, n_vcpus);
 	set_live(vm, false);
 	while (n_vcpus--)
 		vm->accel->vcpu_fini(&vm->vcpus[n_vcpus]);

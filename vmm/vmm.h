@@ -64,6 +64,9 @@ struct vm_result {
 	uint64_t run_ns;	/* the guest's time */
 	unsigned resets;
 	char how[80];		/* "ACPI", "port 0x64", ... for people */
+	/* What the accelerator counted, of all CPUs together. */
+	struct accel_counter counters[ACCEL_COUNTERS];
+	unsigned n_counters;
 };
 
 int vm_new(const struct vm_config *config, struct vm **out, struct err *e);

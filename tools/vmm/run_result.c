@@ -48,6 +48,16 @@ static json_t *disks_json(const struct run *run)
 	return list;
 }
 
+static json_t *counters_json(const struct vm_result *r)
+{
+	json_t *o = json_object();
+
+	for (unsigned i = 0; i < r->n_counters; i++)
+		json_put_size(o, r->counters[i].name,
+			      min_u64(r->counters[i].n, INT64_MAX));
+	return o;
+}
+
 /* The guest saw I/O errors: that is news even when it ended well. */
 static void print_errors(const struct cli *cli, const struct run *run)
 {
@@ -74,6 +84,7 @@ static int print_json(const struct cli *cli, const struct run *run,
 	json_put_size(o, "guest-ns", r->run_ns);
 	json_put_size(o, "resets", r->resets);
 	json_put_string(o, "accelerator", run->config.accel->name);
+	json_object_set_new(o, "counters", counters_json(r));
 	json_object_set_new(o, "disks", disks_json(run));
 	if (r->end == VM_FAILED)
 		json_put_string(o, "error", e->text);

@@ -164,7 +164,10 @@ static enum stop run_slice(struct machine *m, struct soft_cpu *sc)
 	/* An NMI that came in the last instruction is not one with the next. */
 	if (atomic_load(&cpu->events) & EVENT_NMI && !soft_events(sc))
 		return STOP_SHUTDOWN;
-	if (cpu->halted) {
+	/* With an interrupt that it has not looked at, for a kick came first, the
+	 * slice is still its own.
+	 */
+	if (cpu->halted && !soft_is_ready(sc)) {
 		vcpu_count(cpu->vcpu, VM_EXIT_HALT);
 		m->slice_left = 0;
 	}
