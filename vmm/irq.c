@@ -7,6 +7,8 @@
 /* Messages go to 0xfeexxxxx (SDM volume 3, 11.11.1). */
 #define MSI_BASE 0xfee00000u
 
+#define PIC_PIN	0u
+
 /* The PIT's line is at the IOAPIC's pin 2, and the ACPI tables say so. */
 static unsigned ioapic_pin(unsigned isa)
 {
@@ -51,6 +53,16 @@ void msi_send(struct vm *vm, uint64_t addr, uint32_t data)
 		vm->accel->msi(vm, addr, data);
 }
 
+/* It is wired to the first CPU's LINT0, and to the IOAPIC's pin 0, which a kernel
+ * may let send ExtINT messages.
+ */
+void irq_pic_out(struct vm *vm, bool level)
+{
+	vm->accel->ext_int(vm, level);
+	if (vm->ioapic)
+		ioapic_set(vm->ioapic, PIC_PIN, level);
+}
+
 int irq_ack_pic(struct vm *vm)
 {
 	int vector = -1;
@@ -58,6 +70,11 @@ int irq_ack_pic(struct vm *vm)
 	pthread_mutex_lock(&vm->irq_lock);
 	if (vm->pic)
 		vector = pic_ack(vm->pic);
+	/* INTR falls at each INTA: what waits behind it is a new edge. */
+	if (vm->pic && vm->ioapic && pic_pending(vm->pic)) {
+		ioapic_set(vm->ioapic, PIC_PIN, false);
+		ioapic_set(vm->ioapic, PIC_PIN, true);
+	}
 	pthread_mutex_unlock(&vm->irq_lock);
 	return vector;
 }

@@ -40,6 +40,9 @@ struct irq_line irq_ioapic(struct vm *vm, unsigned n);
  */
 void msi_send(struct vm *vm, uint64_t addr, uint32_t data);
 
+/* The 8259 pair's output changed.  The interrupt lock is held. */
+void irq_pic_out(struct vm *vm, bool level);
+
 /* What accelerators call. */
 
 /* The vector that the 8259 pair wants served, and tell it so (INTA).  Negative:

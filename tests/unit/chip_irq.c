@@ -324,6 +324,39 @@ static void test_ioapic(void)
 	pulse(2);
 	CHECK_EQ(f->n_msi, n + 1);
 	CHECK_EQ(f->msi[n].data, 0x60);
+	/* Pin 0 is the 8259 pair's output: an ExtINT message for each interrupt. */
+	init(1);
+	io_write(0x11, 0);
+	io_write(0x10, 0x700);
+	n = f->n_msi;
+	line(5, true);
+	line(3, true);
+	CHECK_EQ(f->n_msi, n + 1);
+	CHECK_EQ(f->msi[n].addr, 0xfee00000);
+	CHECK_EQ(f->msi[n].data, 0x700);
+	CHECK_EQ(irq_ack_pic(vm), 0x33);
+	CHECK_EQ(f->n_msi, n + 1);
+	outb(0x20, 0x20);
+	CHECK_EQ(f->n_msi, n + 2);
+	CHECK_EQ(irq_ack_pic(vm), 0x35);
+	outb(0x20, 0x20);
+	CHECK_EQ(f->n_msi, n + 2);
+	/* With automatic EOI INTR falls at the INTA alone. */
+	outb(0x21, 0xff);
+	line(3, false);
+	line(5, false);
+	outb(0x20, 0x11);
+	outb(0x21, 0x30);
+	outb(0x21, 4);
+	outb(0x21, 3);
+	outb(0x21, 0);
+	n = f->n_msi;
+	line(3, true);
+	line(5, true);
+	CHECK_EQ(irq_ack_pic(vm), 0x33);
+	CHECK_EQ(f->n_msi, n + 2);
+	CHECK_EQ(irq_ack_pic(vm), 0x35);
+	CHECK_EQ(f->n_msi, n + 2);
 }
 
 int main(void)

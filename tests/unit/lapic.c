@@ -249,6 +249,19 @@ static void test_switching(void)
 	CHECK(ext_int);
 	wr(0, 0x350, 0x10700);
 	CHECK(!lapic_pending(l));
+	/* A message brings one, too, whatever LINT0 is; SMI brings nothing. */
+	lapics_message(ls, 0xfee00000, 0x700);
+	CHECK(lapic_pending(l));
+	CHECK_EQ(lapic_ack(l, &ext_int), -1);
+	CHECK(ext_int);
+	CHECK(!lapic_pending(l));
+	lapics_message(ls, 0xfee00000, 0x200);
+	CHECK(!lapic_pending(l));
+	CHECK_EQ(lapic_ack(l, &ext_int), -1);
+	CHECK(!ext_int);
+	/* But not from a CPU. */
+	wr(0, 0x300, 0x40700);
+	CHECK(!lapic_pending(l));
 	/* Without an APIC it is the CPU's pin. */
 	CHECK(lapic_write_base(l, 0xfee00100));
 	CHECK(lapic_pending(l));

@@ -54,9 +54,13 @@ static int deliverable(const struct lapic *l)
 	return vector;
 }
 
-/* LINT0 is the 8259 pair's way in; without an APIC it is the CPU's INTR pin. */
+/* LINT0 is the 8259 pair's way in; without an APIC it is the CPU's INTR pin.  A
+ * message brings one interrupt of theirs too.
+ */
 static bool ext_int_waits(const struct lapic *l)
 {
+	if (l->ext_msg)
+		return true;
 	if (!l->ext_line)
 		return false;
 	return !(l->base & BASE_ENABLED) ||
@@ -92,6 +96,7 @@ int lapic_ack(struct lapic *l, bool *ext_int)
 
 	pthread_mutex_lock(&l->set->lock);
 	*ext_int = ext_int_waits(l);
+	l->ext_msg = false;
 	if (!*ext_int)
 		vector = deliverable(l);
 	if (vector >= 0) {
@@ -480,6 +485,7 @@ static void reset_registers(struct lapic *l)
 	l->icr[0] = l->icr[1] = 0;
 	l->initial = l->divide = 0;
 	l->when = l->deadline = 0;
+	l->ext_msg = false;
 	vm_timer_cancel(&l->timer);
 	for (unsigned i = 0; i < 8; i++)
 		l->irr[i] = l->isr[i] = l->tmr[i] = 0;

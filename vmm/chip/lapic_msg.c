@@ -89,7 +89,11 @@ void lapic_accept(struct lapic *l, unsigned mode, uint8_t vector, bool level)
 		l->sipi = vector;
 		tell(l, LAPIC_SIPI);
 		break;
-	default:
+	case DM_EXTINT:
+		l->ext_msg = true;
+		tell(l, LAPIC_INTR);
+		break;
+	default:	/* SMI: this CPU has no system management mode */
 		break;
 	}
 }
@@ -150,8 +154,11 @@ void lapic_send_icr(struct lapic *from)
 		.vector = (uint8_t)low,
 	};
 
-	/* INIT with level de-assert only synchronises arbitration. */
-	if (m.mode == DM_INIT && low & ICR_LEVEL && !(low & ICR_ASSERT))
+	/* INIT with level de-assert only synchronises arbitration; ExtINT is
+	 * nothing that CPUs send each other.
+	 */
+	if ((m.mode == DM_INIT && low & ICR_LEVEL && !(low & ICR_ASSERT)) ||
+	    m.mode == DM_EXTINT)
 		return;
 	if ((m.mode == DM_FIXED || m.mode == DM_LOWEST) && m.vector < 16) {
 		lapic_error(from, ESR_SEND_VECTOR);

@@ -46,6 +46,7 @@ struct lapic {
 	unsigned signals;		/* LAPIC_NMI, INIT, SIPI */
 	uint8_t sipi;
 	bool ext_line;			/* LINT0's level */
+	bool ext_msg;			/* an ExtINT message came */
 };
 
 struct lapics {

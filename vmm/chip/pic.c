@@ -116,7 +116,7 @@ static void update(struct pic *pic)
 	out = pic_pending(pic);
 	if (out != pic->out) {
 		pic->out = out;
-		vm->accel->ext_int(vm, out);
+		irq_pic_out(vm, out);
 	}
 }
 
@@ -399,7 +399,7 @@ static int pic_loaded(void *obj, struct err *e)
 	(void)e;
 	pthread_mutex_lock(&vm->irq_lock);
 	update(pic);
-	vm->accel->ext_int(vm, pic->out);
+	irq_pic_out(vm, pic->out);
 	pthread_mutex_unlock(&vm->irq_lock);
 	return 0;
 }
