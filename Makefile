@@ -282,6 +282,7 @@ bench: deps
 	build/release/tests/bench/soft
 	BUILDDIR=$(CURDIR)/build/release tests/bench/exits
 	BUILDDIR=$(CURDIR)/build/release tests/bench/start
+	BUILDDIR=$(CURDIR)/build/release tests/bench/boots
 
 check-iotests: deps
 	$(SUBMAKE) MODE=$(MODE) all
