@@ -261,8 +261,9 @@ static bool try_make(struct gen *g, const struct gen_form *f,
 	if (d != DECODE_OK && f->prefix != GP_LOCK)
 		return false;
 	/* Not all addresses can be had. */
-	if (gen_has_parts(&out->insn) && out->insn.index == out->insn.base &&
-	    out->insn.index != REG_NONE)
+	if (gen_has_parts(&out->insn) && out->insn.index != REG_NONE &&
+	    (out->insn.index == out->insn.base ||
+	     out->insn.base == REG_NONE))
 		return false;
 	out->ud = d != DECODE_OK;
 	out->len = out->insn.len;
