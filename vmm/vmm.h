@@ -120,11 +120,13 @@ struct vm_info {
 };
 void vm_info(struct vm *vm, struct vm_info *info);
 
-/* exits[] of the i-th CPU; false: there is none. */
-/* What else its accelerator counts, as far as it does (accel.h).  Any thread. */
+/* What the i-th CPU's accelerator counts besides, as far as it does (accel.h):
+ * how many of `out` were set.  Any thread.
+ */
 unsigned vm_cpu_counters(struct vm *vm, unsigned i,
 			 struct accel_counter out[ACCEL_COUNTERS]);
 
+/* exits[] of the i-th CPU; false: there is none.  Any thread. */
 bool vm_cpu_exits(struct vm *vm, unsigned i, uint64_t exits[VM_N_EXITS]);
 
 /* Devices.  Before vm_run(). */
