@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vmm boot-test says of the disks of tests/guest/disks/, whole and broken, what
+# stands in cases.tsv there, and writes none of them.  The short form takes one
+# whole guest, and the cases that are over soon.
+# time limit: 900 s
+. "$(dirname "$0")/../functions.sh"
+requires mmdebstrap debugfs sfdisk apt-get jq zstd cpio
+VMM=$BUILDDIR/vmm
+[ -x "$VMM" ] || skip "vmm is not built"
+"$VMM" boot-test --help >/dev/null 2>&1 || skip "vmm has no boot-test"
+export VIMG
+disks=$SRCDIR/tests/guest/disks
+bad=0
+
+# judge NAME IMAGE VERDICT STAGE CAUSE
+judge() {
+	local name=$1 image=$2 want="$3 ($4) ($5)" sum got until=login
+	[ "$4" != poweroff ] || until=poweroff
+	sum=$(sha256sum <"$image")
+	"$VMM" boot-test --accel soft --until $until --timeout 600 \
+		--output json "$image" >verdict 2>errors </dev/null || :
+	got=$(jq -r '"\(.result) \(.stage) \(.cause // "-")"' verdict) || :
+	if [[ "$got" =~ ^$want$ ]]; then
+		echo "$name: $got"
+	else
+		echo "FAIL: $name: \"$got\", not \"$want\": $(cat verdict errors)"
+		bad=1
+	fi
+	[ "$(sha256sum <"$image")" = "$sum" ] || die "$name was written to"
+}
+
+# In the short form: a few seconds each.
+soon() {
+	case $1 in
+	all-zero | boot-sector-zeroed | grub-modules-missing) ;;
+	kernel-missing | decoy-title) ;;
+	*) return 1 ;;
+	esac
+}
+
+guests=12-ext4-mbr-serial
+[ -z "${CHECK_ALL-}" ] || guests=all
+got=0
+images=$("$disks/build" $guests) || got=$?
+[ $got != 77 ] || skip "Debian's packages cannot be had"
+[ $got = 0 ] || die "the guests cannot be made"
+for image in $images; do
+	judge "${image##*/}" "$image" passed login -
+done
+while IFS=$'\t' read -r case _ verdict stage cause _; do
+	case $case in '#'*) continue ;; esac
+	[ -n "${CHECK_ALL-}" ] || soon "$case" || continue
+	"$disks/break" "$case" case.raw || die "$case cannot be made"
+	judge "$case" case.raw "$verdict" "$stage" "$cause"
+	rm case.raw
+done <"$disks/cases.tsv"
+[ $bad = 0 ] || die "some verdicts are wrong"
