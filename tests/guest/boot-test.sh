@@ -74,6 +74,14 @@ passes loader loader --until loader
 passes kernel kernel --until kernel
 passes kernel.qcow2 kernel --until kernel --cpus 2
 passes loader loader --until 'text:Reached .*user'
+# An isohybrid image boots as a disk; without its boot sector it is a CD's.
+iso=/usr/lib/memtest86+/memtest86+x64.iso
+[ -e $iso ] || die "memtest86+ is not installed"
+passes $iso kernel --until 'text:Status: Testing'
+cp $iso cd.iso
+dd if=/dev/zero of=cd.iso bs=512 count=1 conv=notrunc status=none
+verdict cd.iso firmware cd-image
+
 # Any bytes come to an end.
 expect_exit 16 "$VMM" boot-test --accel soft --timeout 5 random
 
