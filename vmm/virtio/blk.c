@@ -107,7 +107,7 @@ static const struct state_field blk_fields[] = {
 STATE_TRANSIENT(struct blk, "has a table of its own", v);
 STATE_TRANSIENT(struct blk, "how the machine was made",
 		index, img, reads_pieces, writes_pieces, readonly, id, pullers,
-		virtual, n_counts, error_lock);
+		virtual, n_counts, error_lock, scratch);
 STATE_TRANSIENT(struct blk, "what features and config say", writethrough);
 STATE_TRANSIENT(struct blk, "for the host, since this process began",
 		counts, errors, last_error, last_error_sector);
