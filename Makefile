@@ -198,7 +198,7 @@ $(B)/imgfmt.pc: Makefile $(B)/flags
 		'Libs: -L$${libdir} -limgfmt' 'Libs.private: -pthread -lm' \
 		'Cflags: -I$${includedir} -I$${includedir}/imgfmt' >$@
 
-HEADERS := imgfmt.h base/base.h
+HEADERS := imgfmt.h base/base.h base/vec.h
 MAN1 := $(wildcard tools/*.1 tools/*/*.1)
 COMPLETIONS := $(wildcard tools/*/*.bash)
 
