@@ -100,7 +100,7 @@ for accel in $accels; do
 	[ "$(get .actual balloon)" = 0 ]
 	expect_exit 12 ctl balloon 1G
 	grep -q "more than the guest's memory" errors
-	expect_exit 12 ctl screendump
+	expect_exit 12 ctl screendump --text
 	grep -q 'no screen' errors
 	expect_exit 12 ctl jump
 	grep -q "no command 'jump'" errors

@@ -48,7 +48,8 @@ tiny() {
 		shift
 	done
 	# Its status says nothing that the output does not.
-	timeout 60 qemu-system-x86_64 -M pc -nodefaults -accel tcg -m 64 \
+	timeout 60 qemu-system-x86_64 -M pc -nodefaults -accel tcg \
+		-cpu qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt -m 64 \
 		-display none -no-reboot -serial file:got -kernel "$guest" \
 		"${args[@]}" </dev/null >log 2>&1 || [ $? -lt 124 ] ||
 		die "$name: QEMU did not end: $(cat log got)"
