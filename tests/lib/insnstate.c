@@ -251,7 +251,7 @@ static bool wants_stack(struct gen *g, const struct gen_insn *gi,
 {
 	switch (gi->insn.op) {
 	case OP_CALL:
-		return call_faults(g, gi, s);
+		return call_faults(g, gi, s) || s->rflags & EFL_AC;
 	case OP_CALL_FAR: case OP_RET_FAR: case OP_IRET:
 		return true;
 	case OP_PUSHA: case OP_POPA:

@@ -13,7 +13,7 @@
 static struct err e;
 
 #define MS	1000000ull
-#define MANY	(20u << 20)	/* bytes: what only a root is read for */
+#define MANY	(40u << 20)	/* bytes: what only a root is read for */
 #define FEW	(200u << 10)	/* what a search for file systems reads */
 
 /* What happens, one after the other. */
@@ -262,6 +262,10 @@ static void test_decoys(void)
 		  { .what = READ, .n = MANY }, SAY("debian login: "), WAIT(100),
 		  SAY("\n[    2.0] Kernel panic - not syncing: Attempted\n")),
 		  .stage = BOOT_LOGIN, .cause = CAUSE_KERNEL_PANIC },
+		{ "a panic on the command line", AFTER(init,
+		  SAY("[    0.0] Kernel command line: root=x Kernel panic - "
+		      "not syncing: decoy\n"), SAY("debian login: "), WAIT(3000)),
+		  .passed = true, .stage = BOOT_LOGIN },
 		{ "a login, and an emergency", AFTER(init,
 		  SAY("debian login: "), WAIT(500),
 		  SAY("\nYou are in emergency mode. After logging in\n")),
