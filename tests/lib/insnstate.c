@@ -251,7 +251,7 @@ static bool wants_stack(struct gen *g, const struct gen_insn *gi,
 {
 	switch (gi->insn.op) {
 	case OP_CALL:
-		return call_faults(g, gi, s) || s->rflags & EFL_AC;
+		return call_faults(g, gi, s);
 	case OP_CALL_FAR: case OP_RET_FAR: case OP_IRET:
 		return true;
 	case OP_PUSHA: case OP_POPA:
@@ -397,6 +397,8 @@ static void set_stack(struct gen *g, struct twin *t, const struct gen_insn *gi,
 		v = (v & ~0xffffull) | gen_selector(g);
 	if (wants_stack(g, gi, s)) {
 		at = set_good_stack(g, gi, s);
+		if (in->op == OP_CALL)	/* #AC would be the stack's fault */
+			s->rflags &= ~(uint64_t)EFL_AC;
 	} else if (in->op == OP_PUSHA || in->op == OP_POPA) {
 		s->seg[CPU_SS] = NATIVE_SEL(NK_DATA16);
 		s->gpr[CPU_RSP] = widen(g, 0x800, 2);	/* nothing is there */

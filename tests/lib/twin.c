@@ -301,11 +301,14 @@ static bool same_end(struct twin *t)
 	return false;
 }
 
-/* Outside of 64-bit code the upper halves are undefined. */
+/* Upper halves are undefined outside of 64-bit code, and for who comes from there
+ * (SDM 1, 3.4.1.1; Linux's way back to a 16-bit stack changes RSP's).
+ */
 static bool same_gpr(struct twin *t, bool legacy)
 {
 	uint16_t cs = t->host.seg[CPU_CS];
-	uint64_t mask = cs && cs != NATIVE_CS64 ? UINT32_MAX : UINT64_MAX;
+	uint64_t mask = legacy || (cs && cs != NATIVE_CS64) ? UINT32_MAX :
+								UINT64_MAX;
 
 	for (unsigned i = 0; i < (legacy ? 8 : 16); i++)
 		if ((t->host.gpr[i] ^ t->ours.gpr[i]) & mask) {

@@ -174,8 +174,8 @@ static void judge(struct img *img, const struct expect *x,
 		fakevm_pass(vm, 60000 * MS);
 	result.run_ns = vm_now(vm);
 	boot_test_judge(bt, &result, 0, NULL, &stats, v);
-	boot_test_free(bt);
 	vm_free(vm);
+	boot_test_free(bt);
 }
 
 static void check_one(struct img *img, const struct expect *x)
