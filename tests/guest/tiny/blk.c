@@ -253,12 +253,15 @@ static void let_irqs_in(void)
 	cli();
 }
 
-/* The driver wants to hear of the fourth request, and of no other. */
-static void one_interrupt(void)
+/* Four requests, of which the driver wants to hear of the fourth alone.  How
+ * many were done at the first interrupt?
+ */
+static uint16_t four_requests(uint32_t *interrupts)
 {
 	static struct request r[4];
 	struct queue *q = &queues[0];
 	uint32_t before;
+	uint16_t done;
 
 	let_irqs_in();
 	before = d.interrupts[0];
@@ -271,13 +274,27 @@ static void one_interrupt(void)
 	queue_kick(&d, q);
 	while (d.interrupts[0] == before)
 		wait_irq();
-	check("done at the interrupt", (uint16_t)(*(volatile uint16_t *)
-						  &q->used.idx - q->last_used),
-	      4);
+	done = (uint16_t)(*(volatile uint16_t *)&q->used.idx - q->last_used);
 	for (uint32_t i = 0; i < 4; i++)
 		queue_wait(q, 0);
 	let_irqs_in();
-	check("interrupts for four requests", d.interrupts[0] - before, 1);
+	*interrupts = d.interrupts[0] - before;
+	return done;
+}
+
+/* QEMU on a busy host sends the interrupt of the requests before these later
+ * than any wait; a guest that says "late" forgives that, a few times.
+ */
+static void one_interrupt(void)
+{
+	uint32_t interrupts, tries = has_arg("late") ? 8 : 1;
+	uint16_t done;
+
+	do
+		done = four_requests(&interrupts);
+	while ((done != 4 || interrupts != 1) && --tries);
+	check("done at the interrupt", done, 4);
+	check("interrupts for four requests", interrupts, 1);
 }
 
 void guest_main(void)
