@@ -178,9 +178,6 @@ uint64_t img_length(struct img *img);
 /* img_probe(), but what cannot be read is not raw: -errno. */
 int img_probe_format(struct img *below, const char **format);
 
-/* A read-only layer that shows `to` without owning it; `to` must outlive it. */
-int img_borrow(struct img *to, struct img **out, struct err *e);
-
 /* For drivers: cut or extend a DRV_GROWS layer to `size` bytes. */
 int img_truncate(struct img *img, uint64_t size, struct err *e);
 

@@ -150,6 +150,12 @@ int img_pipe_fd(int fd, const char *name, bool (*stop)(void *arg), void *arg,
 int img_window(struct img *below, uint64_t offset, uint64_t len,
 	       struct img **out, struct err *e);
 
+/* Show `to` without owning it, so that several stacks can stand on one image;
+ * `to` must outlive it.  `flags`: IMG_WRITE, where `to` was opened so, or 0.
+ */
+int img_borrow(struct img *to, unsigned flags, struct img **out,
+	       struct err *e);
+
 /* `size` bytes of zeroes in memory, allocated as they are written; grows when
  * a format on top writes beyond the end.
  */

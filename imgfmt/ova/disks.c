@@ -50,7 +50,7 @@ static int open_member(struct ova *s, const struct tar_member *m,
 	char *name;
 	int rc;
 
-	rc = img_borrow(ova_file(s, m), &borrowed, e);
+	rc = img_borrow(ova_file(s, m), 0, &borrowed, e);
 	if (rc)
 		return rc;
 	rc = img_window(borrowed, m->offset, m->len, out, e);

@@ -181,6 +181,31 @@ static void test_fixed_below(void)
 	CHECK_OK(img_close(img, &e));
 }
 
+/* Two windows on one image, which stays; only one of them may write. */
+static void test_borrow(void)
+{
+	struct img *mem, *seen, *part[2];
+	char buf[4];
+
+	CHECK_OK(img_memory(4096, &mem, &e));
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK_OK(img_borrow(mem, i ? IMG_WRITE : 0, &seen, &e));
+		CHECK_OK(img_window(seen, 512, 1024, &part[i], &e));
+	}
+	CHECK_EQ(img_write(part[0], "abcd", 4, 8), -EROFS);
+	CHECK_OK(img_write(part[1], "abcd", 4, 8));
+	CHECK_OK(img_zero(part[1], 1, 9, 0));
+	CHECK_OK(img_flush(part[1]));
+	CHECK_OK(img_close(part[1], &e));
+	CHECK_OK(img_read(part[0], buf, 4, 8));
+	CHECK(!memcmp(buf, "a\0cd", 4));
+	CHECK_EQ(img_borrow(part[0], IMG_WRITE, &seen, &e), -EROFS);
+	CHECK_OK(img_close(part[0], &e));
+	CHECK_OK(img_read(mem, buf, 4, 520));
+	CHECK(!memcmp(buf, "a\0cd", 4));
+	CHECK_OK(img_close(mem, &e));
+}
+
 /* Where bytes lie is asked through windows and raw down to the file. */
 static void test_locate(void)
 {
@@ -246,6 +271,7 @@ int main(void)
 	test_resize();
 	test_measure();
 	test_fixed_below();
+	test_borrow();
 	test_locate();
 	test_info();
 	return 0;
