@@ -30,10 +30,14 @@ struct fs_identity {
 	bool hibernated;	/* swap that holds a suspended system */
 	bool has_files;		/* fs_lookup() and the like work */
 	bool has_map;		/* fs_map() knows what is free */
+	struct err note;	/* why there are no files or no map, though this
+				 * type is known: what is damaged or not supported;
+				 * "" if there is nothing to say */
 };
 
 /* `volume` is borrowed until fs_close().  What no reader knows is opened too,
- * without files; only I/O errors and corruption that leaves no identity fail.
+ * without files, and so is what is corrupt or not supported: then `note` says why.
+ * Only I/O errors and lack of memory fail.
  */
 int fs_open(struct img *volume, struct fs **out, struct err *e);
 void fs_close(struct fs *fs);		/* NULL is allowed */

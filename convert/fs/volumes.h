@@ -12,7 +12,8 @@ struct volume {
 	unsigned disk;			/* index into the disks, from 0 */
 	const struct partition *part;	/* NULL: the whole disk */
 	uint64_t offset, len;		/* on the disk, bytes */
-	struct img *img;		/* a window on the disk; owned here */
+	struct img *img;		/* a window on the disk, writable if that
+					 * is; owned here */
 	struct fs *fs;			/* owned here */
 	const struct fs_identity *id;	/* of fs */
 };
@@ -26,7 +27,7 @@ struct volumes {
 
 /* `disks` are borrowed until volumes_close(). Extended partitions are no volumes.
  * A partition that cannot be read at all fails; a file system that is corrupt has
- * the type that libblkid says, no files, and a sentence in `note` for it.
+ * the type that it seems to be, no files, and a sentence in id->note.
  */
 int volumes_open(struct img *const *disks, size_t n_disks, struct volumes *out,
 		 struct err *e);
