@@ -13,12 +13,28 @@ int cli_usage_status(const struct cli *cli)
 	return cli->dropin ? 1 : 2;
 }
 
+/* A line and its newline.  Words of an image or a guest may be in it: control
+ * characters would reach the terminal.  `kept` may stay.
+ */
+static void print_line(FILE *f, char kept, const char *fmt, va_list ap)
+{
+	char *text = NULL;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	for (char *p = text; p && *p; p++)
+		if (((unsigned char)*p < 0x20 && *p != kept) || *p == 0x7f)
+			*p = '?';
+	fputs(text ? text : "out of memory", f);
+	fputc('\n', f);
+	free(text);
+}
+
 static void say_error(const struct cli *cli, const char *fmt, va_list ap)
 {
 	fflush(stdout);
 	fprintf(stderr, "%s: ", cli->prog);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	print_line(stderr, '\n', fmt, ap);
 }
 
 void cli_error(const struct cli *cli, const char *fmt, ...)
@@ -82,6 +98,15 @@ void cli_say(const struct cli *cli, const char *fmt, ...)
 		return;
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
+	va_end(ap);
+}
+
+void cli_line(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	print_line(stdout, 0, fmt, ap);
 	va_end(ap);
 }
 

@@ -53,7 +53,9 @@ struct cli {
 /* Exit status for wrong usage: 2, or 1 as qemu-img has it. */
 int cli_usage_status(const struct cli *cli);
 
-/* Messages go to standard error, headed by the program's name. */
+/* Messages go to standard error, headed by the program's name.  Control characters
+ * in them become '?'.
+ */
 void cli_error(const struct cli *cli, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* What is allowed, after a sentence that refused a format or an option of one;
@@ -69,6 +71,10 @@ int cli_usage(const struct cli *cli, const char *fmt, ...)
 /* printf unless -q. */
 void cli_say(const struct cli *cli, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* A line on standard output, which may have words of an image or a guest in it:
+ * their control characters become '?'.
+ */
+void cli_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Flush standard output; CLI_FAILED if what was said did not arrive. */
 int cli_finish(const struct cli *cli, int status);
 
