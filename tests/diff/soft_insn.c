@@ -16,6 +16,8 @@
 
 #define STATES		40	/* for one instruction */
 #define ENOUGH		10000
+#define MAX_TRIES	500	/* of a form before the next one's turn */
+#define FEW_TRIES	8	/* to see whether there is such a form */
 #define MAX_REPORTS	40
 #define N_CODES		3	/* enum code_size */
 #define N_FORMS		(N_CODES * GS_N * 2 * GP_N)	/* of a row */
@@ -222,8 +224,26 @@ static void run_random(double seconds, unsigned only)
 		}
 }
 
-/* Until every form that there is has passed often enough. */
-static bool all_forms(unsigned row, unsigned n)
+/* One form until it has passed `goal` times.  Is there more to do? */
+static bool run_until(const struct gen_form *f, unsigned goal)
+{
+	struct row_seen *seen = &t.rows[f->row];
+	uint8_t *is = &seen->is[f->code][f->size][f->mem][f->prefix];
+	uint32_t *passed = &seen->passed[f->code][f->size][f->mem][f->prefix];
+	bool first = *is == FORM_UNKNOWN;
+
+	if (seen->failed >= 10)
+		return false;
+	for (unsigned i = 0; i < MAX_TRIES && *passed < goal; i++) {
+		/* Perhaps only these registers were not to be had. */
+		if (*is > FORM_OK && (!first || i >= FEW_TRIES))
+			return false;
+		run_form(f, STATES);
+	}
+	return *passed < ENOUGH;
+}
+
+static bool all_forms(unsigned row, unsigned goal)
 {
 	bool more = false;
 
@@ -232,29 +252,26 @@ static bool all_forms(unsigned row, unsigned n)
 				      .mem = k / GP_N & 1,
 				      .size = k / GP_N / 2 % GS_N,
 				      .code = k / GP_N / 2 / GS_N };
-		struct row_seen *seen = &t.rows[row];
-		uint8_t is = (&seen->is[0][0][0][0])[k];
-		uint32_t *passed = &(&seen->passed[0][0][0][0])[k];
 
-		if (is > FORM_OK || *passed >= ENOUGH ||
-		    (f.code != CODE_64 && !t.twin.has_segments))
-			continue;
-		for (unsigned i = 0; i < n; i += STATES)
-			run_form(&f, STATES);
-		more |= *passed < ENOUGH && seen->failed < 10;
+		if (f.code == CODE_64 || t.twin.has_segments)
+			more |= run_until(&f, goal);
 	}
 	return more;
 }
 
+/* Until every form that there is has passed often enough; each as often as the
+ * others, so that an early end leaves none behind.
+ */
 static void run_all(double seconds)
 {
 	double end = now() + seconds;
 	bool more = true;
 
-	while (more && !is_over(end)) {
+	for (unsigned goal = 0; more && !is_over(end);) {
 		more = false;
+		goal = goal < ENOUGH ? goal + ENOUGH / 8 : ENOUGH;
 		for (unsigned row = 0; row < n_op_rows && !is_over(end); row++)
-			more |= all_forms(row, ENOUGH / 8);
+			more |= all_forms(row, goal);
 	}
 }
 

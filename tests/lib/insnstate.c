@@ -261,7 +261,27 @@ static bool wants_stack(struct gen *g, const struct gen_insn *gi,
 	}
 }
 
-/* Let the memory operand begin at `*to`, if registers can do that. */
+/* Where the memory operand begins, with the bits that its bit string adds. */
+static uint64_t reached(const struct gen_insn *gi, const struct native_state *s)
+{
+	const struct insn *in = &gi->insn;
+	uint64_t off = bit_offset(in, s) + (uint64_t)in->disp, at;
+
+	if (in->base == REG_RIP)
+		off += NATIVE_CODE + gi->offset + gi->len;
+	else if (in->base != REG_NONE)
+		off += s->gpr[in->base];
+	if (in->index != REG_NONE)
+		off += s->gpr[in->index] << in->scale;
+	if (in->asize < 8)
+		off &= (1ull << 8 * in->asize) - 1;
+	at = off + base_of(in, in->seg, s);
+	return in->code == CODE_64 ? at : (uint32_t)at;
+}
+
+/* Let the memory operand begin at `*to`, or near it if registers cannot do that:
+ * then *to is where it does.
+ */
 static void aim(struct gen *g, const struct gen_insn *gi, uint64_t *to,
 		struct native_state *s)
 {
@@ -274,13 +294,14 @@ static void aim(struct gen *g, const struct gen_insn *gi, uint64_t *to,
 		if (in->index != REG_NONE)
 			s->gpr[in->index] = widen(g, off >> in->scale,
 						  in->asize);
-		return;
+	} else {
+		if (in->index == in->base)
+			off /= 1 + (1ull << in->scale);
+		else if (in->index != REG_NONE)
+			off -= s->gpr[in->index] << in->scale;
+		s->gpr[in->base] = widen(g, off, in->asize);
 	}
-	if (in->index == in->base)
-		off /= 1 + (1ull << in->scale);
-	else if (in->index != REG_NONE)
-		off -= s->gpr[in->index] << in->scale;
-	s->gpr[in->base] = widen(g, off, in->asize);
+	*to = reached(gi, s);
 }
 
 /* For LAR: without limit bits 16 to 19, which are undefined in its result. */
@@ -405,12 +426,8 @@ static void set_stack(struct gen *g, struct twin *t, const struct gen_insn *gi,
 	} else {
 		set_stack_reg(g, gi, s, CPU_RSP, &at);
 	}
-	/* No steps: TF is not set by what is poked, nor by what cannot be. */
-	if (in->op == OP_POPF) {
-		v &= ~0x100ull;
-		if (at + 8 > TWIN_RO && at < TWIN_RO + TWIN_PAGE)
-			at = set_good_stack(g, gi, s);
-	}
+	if (in->op == OP_POPF)
+		v &= ~0x100ull;		/* no steps: without TF */
 	/* Of 4 bytes some CPUs write, and check, but 2. */
 	if (in->op == OP_PUSH_SEG && in->osize == 4) {
 		at = set_good_stack(g, gi, s);

@@ -3,6 +3,7 @@
 #include "twin.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/check.h"
 #include "vmm/accel/soft/flags.h"
@@ -12,6 +13,7 @@
 #define MAX_INSNS	20000
 #define INT3		0xcc
 #define PUSHED		32u		/* bytes of the longest far call's */
+#define PUTS		64u		/* until no INT3 has a block */
 #define CR4_FSGSBASE	0x10000u
 
 /* Memory: where it is, and where in the software CPU's copy. */
@@ -37,6 +39,31 @@ static const struct piece pieces[] = {
 static uint8_t *host_at(uint64_t lin)
 {
 	return (uint8_t *)(uintptr_t)lin;
+}
+
+/* The page that what runs cannot write is here as well, where it can be poked: what
+ * an instruction finds there must be as well chosen as elsewhere (a selector may be
+ * good in the host's GDT, which has more than ours).
+ */
+static uint8_t *map_read_only(void)
+{
+	int fd = memfd_create("twin", MFD_CLOEXEC);
+	uint8_t *p;
+
+	CHECK(fd >= 0 && !ftruncate(fd, TWIN_PAGE));
+	p = mmap(NULL, TWIN_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK(mmap(host_at(TWIN_RO), TWIN_PAGE, PROT_READ,
+		   MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, 0) != MAP_FAILED);
+	close(fd);
+	return p;
+}
+
+/* Where the test writes what the host has at `lin` of this piece. */
+static uint8_t *poke_at(const struct twin *t, const struct piece *p,
+			uint64_t lin)
+{
+	return p->writable ? host_at(lin) : t->read_only + (lin - p->lin);
 }
 
 static void set_state(struct twin *t)
@@ -110,6 +137,7 @@ void twin_new(struct twin *t, bool code_writable)
 	native_map(TWIN_LOW, 4 * TWIN_PAGE);
 	native_map(TWIN_HIGH, 2 * TWIN_PAGE);
 	native_map(TWIN_TOP32, TWIN_PAGE);
+	t->read_only = map_read_only();
 	t->code = CODE_64;
 	for (unsigned i = 3 * TWIN_PAGE; i < TABLES; i++)
 		t->ram[i] = (uint8_t)(i * 2654435761u >> 11);
@@ -120,9 +148,7 @@ void twin_new(struct twin *t, bool code_writable)
 	for (unsigned i = 0; i < N_PIECES; i++) {
 		const struct piece *p = &pieces[i];
 
-		memcpy(host_at(p->lin), t->ram + p->offset, p->len);
-		if (!p->writable)
-			CHECK(!mprotect(host_at(p->lin), p->len, PROT_READ));
+		memcpy(poke_at(t, p, p->lin), t->ram + p->offset, p->len);
 		CHECK_EQ(soft_test_map(t->soft, p->lin, p->offset, p->len,
 				       SOFT_TEST_R |
 				       (p->writable ? SOFT_TEST_W : 0)), 0);
@@ -134,6 +160,7 @@ void twin_new(struct twin *t, bool code_writable)
 void twin_free(struct twin *t)
 {
 	native_close();
+	munmap(t->read_only, TWIN_PAGE);
 	soft_test_free(t->soft);
 }
 
@@ -149,7 +176,13 @@ void twin_put(struct twin *t, unsigned offset, const uint8_t *bytes,
 	      unsigned len)
 {
 	memset(t->ram + t->code_at, INT3, t->code_len);
-	soft_test_wrote(t->soft, t->code_at, t->code_len);
+	/* Each INT3 that was jumped to is a block, and a write looks at all that its
+	 * page has.
+	 */
+	if (t->n_puts++ % PUTS)
+		soft_test_wrote(t->soft, t->code_at, t->code_len);
+	else
+		soft_test_wrote(t->soft, 0, CODE_SIZE);
 	protect_code(t, PROT_READ | PROT_WRITE);
 	CHECK_EQ(native_put_code(offset, bytes, len, 16u << t->code), 0);
 	protect_code(t, PROT_READ | PROT_EXEC);
@@ -166,10 +199,10 @@ void twin_poke(struct twin *t, uint64_t lin, const void *bytes, unsigned len)
 		uint64_t from = max_u64(lin, p->lin);
 		uint64_t to = min_u64(lin + len, p->lin + p->len);
 
-		if (!p->writable || from >= to || lin + len < lin)
+		if (from >= to || lin + len < lin)
 			continue;
-		memcpy(host_at(from), (const uint8_t *)bytes + (from - lin),
-		       to - from);
+		memcpy(poke_at(t, p, from),
+		       (const uint8_t *)bytes + (from - lin), to - from);
 		memcpy(t->ram + p->offset + (from - p->lin),
 		       (const uint8_t *)bytes + (from - lin), to - from);
 	}

@@ -49,11 +49,13 @@ struct twin {
 	struct soft_test *soft;
 	struct cpu *cpu;
 	uint8_t *ram;			/* the software CPU's copy */
+	uint8_t *read_only;		/* TWIN_RO, to be poked */
 	struct native_state host, ours;	/* after twin_run() */
 	struct twin_end host_end, our_end;
 	unsigned code_at, code_len;
 	bool with_fpu, cut;
 	uint64_t n_dropped;		/* runs that say nothing: see twin_run() */
+	uint64_t n_puts;
 	struct cpu_segment segs[NK_N], flat, cs32, cs64;
 	char why[160];			/* what differed */
 };
@@ -66,7 +68,7 @@ void twin_free(struct twin *t);
 void twin_put(struct twin *t, unsigned offset, const uint8_t *bytes,
 	      unsigned len);
 
-/* Both copies of writable memory get these bytes; what lies elsewhere is left. */
+/* Both copies of memory get these bytes, TWIN_RO too; what lies elsewhere is left. */
 void twin_poke(struct twin *t, uint64_t lin, const void *bytes, unsigned len);
 
 /* What a selector loads: one of native_ldt.h, or null. */
