@@ -15,7 +15,9 @@ struct reader {
 	enum decode why;
 };
 
-/* `n` bytes, little-endian; 0 once it has failed. */
+/* `n` bytes, little-endian; 0 once it has failed.  Another CPU or a device may write
+ * them just now: each is read once.
+ */
 static uint64_t take(struct reader *r, unsigned n)
 {
 	uint64_t v = 0;
@@ -27,7 +29,8 @@ static uint64_t take(struct reader *r, unsigned n)
 			r->why = r->pos == INSN_MAX ? DECODE_GP : DECODE_MORE;
 			return 0;
 		}
-		v |= (uint64_t)r->bytes[r->pos++] << 8 * i;
+		v |= (uint64_t)__atomic_load_n(&r->bytes[r->pos++],
+					       __ATOMIC_RELAXED) << 8 * i;
 	}
 	return v;
 }

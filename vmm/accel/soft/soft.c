@@ -69,6 +69,21 @@ static int soft_refuse(const char *lacks, struct err *e)
 		    "AVX");
 }
 
+/* ThreadSanitizer has it, other builds have not. */
+void AnnotateBenignRaceSized(const char *file, int line,
+			     const volatile void *mem, size_t size,
+			     const char *what) __attribute__((weak));
+
+/* Here the guest's CPUs are threads of this process.  That they and devices use the
+ * guest's memory at once is the guest's own affair, as it is where KVM runs them.
+ */
+static void declare_ram(const struct soft *soft)
+{
+	if (AnnotateBenignRaceSized)
+		AnnotateBenignRaceSized(__FILE__, __LINE__, soft->ram,
+					soft->ram_size, "guest memory");
+}
+
 static int soft_vm_init(struct vm *vm, struct err *e)
 {
 	struct machine *m = calloc(1, sizeof(*m));
@@ -87,6 +102,7 @@ static int soft_vm_init(struct vm *vm, struct err *e)
 	m->soft.trace = vm->config.trace;
 	m->soft.ram = vm->mem.base;
 	m->soft.ram_size = vm->mem.size;
+	declare_ram(&m->soft);
 	op_index_init(&m->soft.index);
 	m->soft.cpus = calloc(vm->config.topology.cpus, sizeof(struct cpu *));
 	rc = m->soft.cpus ? blocks_init(&m->soft) : -ENOMEM;
