@@ -161,27 +161,34 @@ static void put_gate(struct rig *rig, unsigned vector, uint64_t handler)
 	rig_load(rig, IDT + vector * 16, gate, sizeof(gate));
 }
 
-static void test_faults(void)
+/* Code 0x8, data 0x10: those of rig_start64(). */
+static void give_tables(struct rig *rig)
 {
-	/* Code 0x8, data 0x10: those of rig_start64(). */
 	static const uint64_t gdt[] = { 0, 0x00af9b000000ffff,
 					0x00cf93000000ffff };
-	struct rig *rig = rig_new(1, NULL, 0);
 	uint8_t idtr[10] = { 0xff, 0x0f };
 	struct cpu_state s;
 
 	put_le64(idtr + 2, IDT);
 	rig_load(rig, 0x8100, idtr, sizeof(idtr));
 	rig_load(rig, 0x8200, gdt, sizeof(gdt));
+	CHECK_EQ(accel_kvm.get_state(cpu_of(rig), &s), 0);
+	s.gdtr.base = 0x8200;
+	s.gdtr.limit = sizeof(gdt) - 1;
+	CHECK_EQ(accel_kvm.set_state(cpu_of(rig), &s), 0);
+}
+
+static void test_faults(void)
+{
+	struct rig *rig = rig_new(1, NULL, 0);
+	struct cpu_state s;
+
 	rig_load(rig, HANDLER, handlers, GUEST_LEN(handlers));
 	put_gate(rig, 13, HANDLER);
 	put_gate(rig, 14, HANDLER + 16);
 	put_gate(rig, 6, HANDLER + 32);
 	START(rig, faults);
-	CHECK_EQ(accel_kvm.get_state(cpu_of(rig), &s), 0);
-	s.gdtr.base = 0x8200;
-	s.gdtr.limit = sizeof(gdt) - 1;
-	CHECK_EQ(accel_kvm.set_state(cpu_of(rig), &s), 0);
+	give_tables(rig);
 	CHECK_EQ(rig_run(rig, 0), VCPU_KICKED);
 	CHECK_EQ(rig->n_log, 9);
 	rig_check(rig, 0, true, RIG_MMIO, 4, 14);
@@ -255,6 +262,114 @@ static void test_step(void)
 	rig_free(rig);
 }
 
+/* The interrupt waits while IF is 0, then for the instruction behind STI; that one
+ * is the software CPU's, and no more of them are in the shadow.
+ */
+GUEST(shadowed, 64,
+      "lidt 0x8100\n mov $0xfee00000, %edi\n movl $0x1ff, 0xf0(%rdi)\n"
+      "movl $0, 0x310(%rdi)\n movl $0x40, 0x300(%rdi)\n"
+      "mov $0xd0000000, %ebx\n"
+      "sti\n paddd (%rbx), %xmm0\n"
+      "inc %ecx\n inc %ecx\n"
+      "mov $0xf4, %edx\n out %al, %dx\n");
+GUEST(on_interrupt, 64,
+      "mov %ecx, 16(%rbx)\n movl $0, 0xb0(%rdi)\n iretq\n");
+
+static void test_shadow(void)
+{
+	struct rig *rig = rig_new(1, NULL, 0);
+
+	rig->read = give;
+	rig_load(rig, HANDLER, on_interrupt, GUEST_LEN(on_interrupt));
+	put_gate(rig, 0x40, HANDLER);
+	START(rig, shadowed);
+	give_tables(rig);
+	CHECK_EQ(rig_run(rig, 0), VCPU_KICKED);
+	CHECK_EQ(rig->n_log, 3);
+	rig_check(rig, 0, false, RIG_MMIO, 8, 0x8000000200000001);
+	rig_check(rig, 1, false, RIG_MMIO + 8, 8, 0x0000000400000003);
+	rig_check(rig, 2, true, RIG_MMIO + 16, 4, 0);
+	rig_free(rig);
+}
+
+/* The handler of the first NMI sends another one: that waits for its IRET, whoever
+ * executes what lies between.
+ */
+GUEST(two_nmis, 64,
+      "lidt 0x8100\n mov $0xfee00000, %edi\n mov $0xd0000000, %ebx\n"
+      "xor %ecx, %ecx\n"
+      "movl $0, 0x310(%rdi)\n movl $0x4400, 0x300(%rdi)\n"
+      "1: cmp $2, %ecx\n jb 1b\n"
+      "mov $0xf4, %edx\n out %al, %dx\n");
+GUEST(on_nmi, 64,
+      "movl $1, 16(%rbx)\n test %ecx, %ecx\n jnz 1f\n"
+      "movl $0x4400, 0x300(%rdi)\n"
+      "1: inc %ecx\n paddd (%rbx), %xmm0\n nop\n nop\n"
+      "movl $2, 16(%rbx)\n iretq\n");
+
+static void test_nmi_mask(void)
+{
+	struct rig *rig = rig_new(1, NULL, 0);
+
+	rig->read = give;
+	rig_load(rig, HANDLER, on_nmi, GUEST_LEN(on_nmi));
+	put_gate(rig, 2, HANDLER);
+	START(rig, two_nmis);
+	give_tables(rig);
+	CHECK_EQ(rig_run(rig, 0), VCPU_KICKED);
+	CHECK_EQ(rig->n_log, 8);
+	for (unsigned i = 0; i < 8; i += 4) {
+		rig_check(rig, i, true, RIG_MMIO + 16, 4, 1);
+		rig_check(rig, i + 3, true, RIG_MMIO + 16, 4, 2);
+	}
+	rig_free(rig);
+}
+
+/* One instruction of 64-bit code and what it does to both. */
+static void check_extra(const void *code, size_t len, struct assist_extra in,
+			struct assist_extra out)
+{
+	struct rig *rig = rig_new(1, NULL, 0);
+	struct assist *a;
+	struct cpu_state s;
+
+	START(rig, on_device);
+	give_tables(rig);
+	put_gate(rig, 6, HANDLER);
+	rig_load(rig, RIG_CODE, code, len);
+	CHECK_EQ(accel_kvm.get_state(cpu_of(rig), &s), 0);
+	s.gpr[CPU_RAX] = 0x10;
+	s.gpr[CPU_RSP] = DATA;
+	s.idtr.base = IDT;
+	s.idtr.limit = 0xfff;
+	rig_load(rig, DATA, (uint64_t[]){ RIG_CODE, 8, 2, DATA, 0x10 }, 40);
+	CHECK_EQ(assist_new(cpu_of(rig), 46, &a), 0);
+	assist_load(a, &s, &in);
+	CHECK_EQ(assist_step(a), ASSIST_ON);
+	assist_done(a, &s, &in);
+	CHECK_EQ(in.shadow, out.shadow);
+	CHECK_EQ(in.nmi_masked, out.nmi_masked);
+	assist_free(a);
+	rig_free(rig);
+}
+
+/* What begins a shadow, and what ends it or lets NMIs in. */
+static void test_extra(void)
+{
+	const struct assist_extra none = { false, false };
+	const struct assist_extra shadow = { .shadow = true };
+	const struct assist_extra masked = { .nmi_masked = true };
+	const struct assist_extra both = { true, true };
+
+	check_extra("\x90", 1, none, none);
+	check_extra("\x90", 1, both, masked);
+	check_extra("\xfb", 1, none, shadow);		/* sti */
+	check_extra("\xfb", 1, both, both);		/* its own */
+	check_extra("\x8e\xd0", 2, masked, both);	/* mov %eax, %ss */
+	check_extra("\x48\xcf", 2, both, none);		/* iretq */
+	check_extra("\x0f\x0b", 2, shadow, none);	/* ud2: delivered */
+}
+
 int main(void)
 {
 	test_device();
@@ -263,5 +378,8 @@ int main(void)
 	test_triple_fault();
 	test_cannot();
 	test_step();
+	test_shadow();
+	test_nmi_mask();
+	test_extra();
 	return 0;
 }

@@ -255,6 +255,16 @@ static void test_shadows(void)
 	CHECK_EQ(R->cpu.rip, RIG_CODE + 3);
 	atomic_store(&R->cpu.events, 0);
 
+	/* STI's own shadow begins where that of MOV SS ends. */
+	srig_set(R, RIG_32, 0);
+	R->s.gpr[CPU_RAX] = SEL_DATA0;
+	CODE("\x8e\xd0\xfb\x90\x90");
+	cpu_kick(&R->cpu, EVENT_IRQ);
+	srig_run(R, 10);
+	CHECK_EQ(R->stop, STOP_KICK);
+	CHECK_EQ(R->s.rip, RIG_CODE + 4);
+	atomic_store(&R->cpu.events, 0);
+
 	/* An interrupt between instructions: RF is not pushed. */
 	srig_set(R, RIG_32, 3);
 	R->s.rflags |= EFL_IF;

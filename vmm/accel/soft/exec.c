@@ -275,6 +275,8 @@ enum stop cpu_run(struct cpu *cpu, int64_t insns)
 		}
 		if (cpu->budget <= 0)
 			break;
+		/* STI begins its own, also where another one ends. */
+		cpu->block_irq = false;
 		if (step && !cpu->soft->test && !debug_before(cpu)) {
 			if (!handle_fault(cpu, &why))
 				break;
@@ -282,8 +284,10 @@ enum stop cpu_run(struct cpu *cpu, int64_t insns)
 			if (!handle_fault(cpu, &why))
 				break;
 		} else {
-			if (shadow && cpu->left != LEFT_AGAIN)
-				cpu->block_irq = cpu->block_db = false;
+			if (shadow && cpu->left == LEFT_AGAIN)
+				cpu->block_irq = true;
+			else if (shadow)
+				cpu->block_db = false;
 			if (step && !cpu->soft->test &&
 			    !after_step(cpu, eflags) &&
 			    !handle_fault(cpu, &why))
