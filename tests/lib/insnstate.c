@@ -587,6 +587,11 @@ static void set_operand(struct gen *g, struct twin *t,
 	if (wants_alignment(in) && gen_random(g) & 15)
 		to &= ~15ull;
 	aim(g, gi, &to, s);
+	/* Is it #GP or #PF, where it goes on at 0?  AMD looks at the base's sign. */
+	if (in->code == CODE_64 && to + access_len(in) - 1 < to) {
+		s->fs_base = s->gs_base = 0;
+		to = reached(gi, s);
+	}
 	poke(g, t, gi, to, s);
 	if ((in->op == OP_JMP_IND || in->op == OP_CALL_IND) &&
 	    gen_random(g) & 3) {
