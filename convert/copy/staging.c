@@ -248,16 +248,24 @@ char *staging_final(const struct staging *s, const char *file)
 	return str_printf("%s/%s", s->dir, file);
 }
 
-int staging_claim(struct staging *s, const char *file, bool replace,
-		  struct err *e)
+int staging_check(const struct staging *s, const char *file, struct err *e)
 {
-	struct claim *c;
-
 	if (!is_file_name(file) || !strcmp(file, COMMIT) ||
 	    !strcmp(file, COMMIT_NEW))
 		return fail(e, EINVAL, "'%s' cannot be a file's name", file);
-	if (!replace && !faccessat(s->dir_fd, file, F_OK, AT_SYMLINK_NOFOLLOW))
+	if (!faccessat(s->dir_fd, file, F_OK, AT_SYMLINK_NOFOLLOW))
 		return fail(e, EEXIST, "'%s/%s' exists already", s->dir, file);
+	return 0;
+}
+
+int staging_claim(struct staging *s, const char *file, bool replace,
+		  struct err *e)
+{
+	int rc = staging_check(s, file, e);
+	struct claim *c;
+
+	if (rc && (rc != -EEXIST || !replace))
+		return rc;
 	if (array_grow(&s->claims, &s->cap, s->n_claims + 1, sizeof(*c)))
 		return fail(e, ENOMEM, "out of memory");
 	c = &s->claims[s->n_claims];
@@ -330,13 +338,12 @@ static int write_list(const struct staging *s, const char *list, struct err *e)
 /* Somebody may have made a file of that name since it was claimed. */
 static int still_free(const struct staging *s, struct err *e)
 {
-	for (size_t i = 0; i < s->n_claims; i++)
-		if (!s->claims[i].replace &&
-		    !faccessat(s->dir_fd, s->claims[i].file, F_OK,
-			       AT_SYMLINK_NOFOLLOW))
-			return fail(e, EEXIST, "'%s/%s' exists already", s->dir,
-				    s->claims[i].file);
-	return 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < s->n_claims && !rc; i++)
+		if (!s->claims[i].replace)
+			rc = staging_check(s, s->claims[i].file, e);
+	return rc;
 }
 
 int staging_commit(struct staging *s, struct err *e)

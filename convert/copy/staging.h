@@ -32,8 +32,13 @@ int staging_open(const char *dir, const char *name, bool keep,
 char *staging_path(const struct staging *s, const char *file);
 char *staging_final(const struct staging *s, const char *file);
 
-/* Will DIR/file be there already?  -EEXIST with a sentence, unless `replace`; ask
- * before the work.
+/* -EEXIST with a sentence if DIR/file is there already: to be asked before the
+ * work.
+ */
+int staging_check(const struct staging *s, const char *file, struct err *e);
+
+/* This file is to appear.  One of that name is replaced or, without `replace`,
+ * -EEXIST.
  */
 int staging_claim(struct staging *s, const char *file, bool replace,
 		  struct err *e);
