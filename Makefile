@@ -62,15 +62,17 @@ endif
 # Libraries that must be there, and those whose lack removes the files that
 # need them: OPTIONAL names a pkg-config module, files_MODULE its files.
 PKGS := zlib libdeflate libzstd uuid blkid libxxhash jansson libcrypto
-# What vmm needs besides.
+# What convert and vmm need besides.
+CONVERT_PKGS := ext2fs
 VMM_PKGS := libpng
+NEEDED := $(PKGS) $(CONVERT_PKGS) $(VMM_PKGS)
 OPTIONAL :=
 HAVE := $(foreach p,$(OPTIONAL),$(shell pkg-config --exists $p && echo $p))
 MISSING_SRC := $(foreach p,$(filter-out $(HAVE),$(OPTIONAL)),$(files_$p))
 define_have = -DHAVE_$(shell echo $1 | tr 'a-z.-' 'A-Z__')
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(VMM_PKGS) $(HAVE) 2>/dev/null) \
+PKG_CFLAGS := $(shell pkg-config --cflags $(NEEDED) $(HAVE) 2>/dev/null) \
 	$(foreach p,$(HAVE),$(call define_have,$p))
-LIBS := $(shell pkg-config --libs $(PKGS) $(VMM_PKGS) $(HAVE) 2>/dev/null) -lm
+LIBS := $(shell pkg-config --libs $(NEEDED) $(HAVE) 2>/dev/null) -lm
 
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -pthread -fPIC \
 	-DVERSION='"$(VERSION)"' $(WARN) $(CFLAGS_$(MODE)) $(PKG_CFLAGS) -I. \
@@ -115,10 +117,10 @@ $(shell mkdir -p $(B))
 $(file >$(B)/flags,$(FLAGS))
 endif
 
-NEEDS := $(if $(shell pkg-config --exists $(PKGS) $(VMM_PKGS) 2>/dev/null && echo yes),,\
+NEEDS := $(if $(shell pkg-config --exists $(NEEDED) 2>/dev/null && echo yes),,\
 	missing-libraries)
 missing-libraries:
-	@echo "Some of these are missing: $(PKGS) $(VMM_PKGS). 'make deps' installs them." >&2
+	@echo "Some of these are missing: $(NEEDED). 'make deps' installs them." >&2
 	@false
 
 $(B)/obj/%.o: %.c $(B)/flags | $(NEEDS)
