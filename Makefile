@@ -63,7 +63,7 @@ endif
 # need them: OPTIONAL names a pkg-config module, files_MODULE its files.
 PKGS := zlib libdeflate libzstd uuid blkid libxxhash jansson libcrypto
 # What convert and vmm need besides.
-CONVERT_PKGS := ext2fs
+CONVERT_PKGS := ext2fs liblzma liblz4
 VMM_PKGS := libpng
 NEEDED := $(PKGS) $(CONVERT_PKGS) $(VMM_PKGS)
 OPTIONAL :=
