@@ -2,7 +2,7 @@
 # One Makefile for everything; it finds sources by their folder:
 #
 #   imgfmt/*.c imgfmt/*/*.c    libimgfmt
-#   convert/*/*.c              libconvert, on top of it
+#   convert/*/*.c ...          libconvert, on top of it
 #   vmm/*.c vmm/*/*.c ...      libvmm, on top of libimgfmt
 #   tools/cli/*.c              what the programs share
 #   tools/PROGRAM/*.c          a program, its man page and completion
@@ -87,7 +87,7 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 # An older build's folder would pass for the program.
 $(if $(wildcard $(B)/vmm/.),$(shell rm -rf $(B)/vmm))
 IMGFMT_SRC := $(call have_src,imgfmt/*.c imgfmt/*/*.c)
-CONVERT_SRC := $(call have_src,convert/*/*.c)
+CONVERT_SRC := $(call have_src,convert/*/*.c convert/*/*/*.c)
 VMM_SRC := $(call have_src,vmm/*.c vmm/*/*.c vmm/*/*/*.c)
 CLI_SRC := $(wildcard tools/cli/*.c)
 PROGRAMS := $(filter-out cli,$(patsubst tools/%/,%,\

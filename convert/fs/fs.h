@@ -27,7 +27,7 @@ struct fs_identity {
 	uint64_t size;		/* bytes that it says it takes; 0 unknown */
 	uint32_t block_size;	/* bytes; 0 unknown */
 	bool dirty;		/* not unmounted cleanly: a journal to replay */
-	bool hibernated;	/* swap that holds a suspended system */
+	bool hibernated;	/* a suspended system lies in it; type "swap" */
 	bool has_files;		/* fs_lookup() and the like work */
 	bool has_map;		/* fs_map() knows what is free */
 	struct err note;	/* why there are no files or no map, though this
