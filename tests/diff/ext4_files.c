@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ext4_files.c - file systems that mke2fs makes of a folder, with every feature it
+ * has, show that folder.  CHECK_ALL=1 for all rows.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/check.h"
+#include "tests/lib/fstree.h"
+#include "tests/lib/scratch.h"
+
+static const struct {
+	const char *options, *size;
+	bool always, index;	/* let e2fsck make hash trees */
+	unsigned flags;		/* FSTREE_* */
+} rows[] = {
+	{ "-t ext2", "40M", true, false, 0 },
+	{ "-t ext2 -r 0 -b 1024", "40M", false, false, FSTREE_NO_XATTR },
+	{ "-t ext3", "40M", true, true, 0 },
+	{ "-t ext2 -I 128 -b 1024", "40M", false, true, 0 },
+	{ "-t ext4", "64M", false, false, 0 },
+	{ "-t ext4", "64M", false, true, 0 },
+	{ "-t ext4 -b 1024", "64M", true, true, 0 },
+	{ "-t ext4 -b 2048 -O ^has_journal", "64M", false, true, 0 },
+	{ "-t ext4 -b 65536 -g 2048", "512M", true, true, 0 },
+	{ "-t ext4 -O ^extents,^64bit", "64M", false, true, 0 },
+	{ "-t ext4 -O ^metadata_csum,uninit_bg", "64M", true, true, 0 },
+	{ "-t ext4 -O ^metadata_csum,^64bit,uninit_bg", "64M", false, true, 0 },
+	{ "-t ext4 -O meta_bg,^resize_inode -b 1024", "128M", true, true, 0 },
+	{ "-t ext4 -O sparse_super2,^resize_inode", "64M", false, true, 0 },
+	{ "-t ext4 -O inline_data -I 256", "64M", true, true, 0 },
+	{ "-t ext4 -O inline_data -I 1024", "64M", false, true, 0 },
+	{ "-t ext4 -O bigalloc -C 16384", "64M", true, true, 0 },
+	{ "-t ext4 -O bigalloc -b 1024 -C 65536", "128M", false, true, 0 },
+	{ "-t ext4 -O large_dir,ea_inode", "64M", true, true, 0 },
+	{ "-t ext4 -O ^flex_bg -g 1024", "64M", false, true, 0 },
+	{ "-t ext4 -G 4 -b 1024 -g 1024 -E packed_meta_blocks=1", "64M", false, true,
+	  0 },
+	{ "-t ext4 -O quota,project -E quotatype=usrquota:prjquota", "64M", false, true, 0 },
+	{ "-t ext4 -O mmp", "64M", false, true, 0 },
+	{ "-t ext4 -O casefold,encrypt,verity", "64M", false, true, 0 },
+	{ "-t ext4 -O metadata_csum_seed,fast_commit,stable_inodes", "64M", false, true, 0 },
+	{ "-t ext4 -O ^huge_file,^dir_nlink,^extra_isize,^filetype", "64M", false, true, 0 },
+	{ "-t ext4 -O orphan_file", "64M", false, true, 0 },
+};
+
+static void check_row(unsigned i)
+{
+	struct img *img;
+	struct fs *fs;
+	unsigned n;
+
+	if (!fstree_run("mke2fs -q -F %s -L 'a label' -d src image %s",
+			rows[i].options, rows[i].size)) {
+		printf("mke2fs does not make %s\n", rows[i].options);
+		CHECK(!system("tail -n 1 log; grep -q 'Invalid filesys' log"));
+		return;
+	}
+	if (rows[i].index)
+		fstree_run("e2fsck -fyD image");
+	CHECK(fstree_run("e2fsck -fn image"));
+	fs = fstree_open("image", &img);
+	CHECK(fs_identity(fs)->has_files);
+	CHECK_STR(fs_identity(fs)->label, "a label");
+	n = fstree_compare(fs, "src", rows[i].flags);
+	printf("%s: %u files\n", rows[i].options, n);
+	CHECK(n > 700);
+	fstree_close(fs, img);
+	CHECK(!remove("image"));
+}
+
+int main(void)
+{
+	scratch_enter();
+	if (!fstree_has("mke2fs") || !fstree_has("e2fsck")) {
+		puts("SKIP: e2fsprogs is not installed");
+		return 77;
+	}
+	fstree_make("src", 0);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (rows[i].always || getenv("CHECK_ALL"))
+			check_row(i);
+	return 0;
+}
