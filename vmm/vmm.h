@@ -169,6 +169,50 @@ int vm_flush_disks(struct vm *vm, struct err *e);
 int vm_add_rng(struct vm *vm, enum vm_bus bus, struct err *e);
 int vm_add_balloon(struct vm *vm, enum vm_bus bus, struct err *e);
 
+/* A network card, at whose cable hangs nothing but a peer of our own (net/peer.h),
+ * which finds out whether the guest has these addresses.  Addresses have 16 bytes;
+ * those of IPv4 are ::ffff:a.b.c.d.
+ */
+#define VM_NET_MAX	8u	/* cards */
+#define VM_NET_ASKS	16u
+#define VM_NET_HOSTS	32u	/* those asked for come first */
+
+struct vm_net {
+	enum vm_bus bus;
+	uint8_t mac[6];			/* all zeroes: one is made up */
+	unsigned n_asks;
+	uint8_t asks[VM_NET_ASKS][16];
+	bool have_gateway;		/* the peer's own IPv4 address; without it */
+	uint8_t gateway[16];		/* it takes a neighbour of what it asks for */
+};
+int vm_add_net(struct vm *vm, const struct vm_net *net, struct err *e);
+
+/* An address that was asked for, or that the guest has shown to be its own. */
+struct vm_net_host {
+	uint8_t addr[16];
+	bool asked, learnt;
+	bool answered;			/* ARP or neighbour discovery ... */
+	bool echoed;			/* ... and ICMP echo */
+	uint8_t by[6];			/* who answered first */
+	uint64_t at_ns;			/* and when: the guest's time */
+};
+
+/* What is known at the i-th card since a driver has set it up last: how many of
+ * `hosts`.  Any thread.
+ */
+unsigned vm_net_hosts(struct vm *vm, unsigned i,
+		      struct vm_net_host hosts[VM_NET_HOSTS]);
+
+struct vm_net_info {
+	uint8_t mac[6];
+	unsigned number;	/* among the virtio devices of its bus: Linux
+				 * calls the device virtioN */
+	bool driver;		/* has ever set it up */
+	uint64_t sent, received, dropped;	/* frames, as the guest sees it */
+};
+/* False: there is none.  Any thread. */
+bool vm_net_info(struct vm *vm, unsigned i, struct vm_net_info *info);
+
 /* Host ends of a character device; the machine does not close them. */
 struct vm_chardev {
 	int in, out;		/* -1: none */

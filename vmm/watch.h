@@ -11,6 +11,7 @@
 #include "imgfmt/base/base.h"
 
 struct vm;
+struct vm_net_host;
 
 /* What CPUs have done since the last reset.  KVM's are looked at whenever something
  * kicks them (vm_look()), so that a short time in a mode may be missed.
@@ -34,6 +35,11 @@ struct vm_watch {
 		     uint64_t n_sectors);
 	/* A driver has taken a device ("virtio-blk"). */
 	void (*driver)(void *arg, const char *device, uint64_t features);
+	/* What the i-th network card's peer knows of an address has grown, or the
+	 * guest has answered again.  `host` NULL: a driver has set the card up.
+	 */
+	void (*network)(void *arg, unsigned card,
+			const struct vm_net_host *host);
 	/* Bits that were not seen before. */
 	void (*mode)(void *arg, unsigned seen);
 	/* The guest starts anew; nothing runs. */

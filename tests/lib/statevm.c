@@ -17,11 +17,11 @@
 
 #define MEMORY	 (20u << 20)
 #define DISK	 (256u << 10)
-#define N_MMIO	 4u		/* rng, console, balloon, disk */
+#define N_MMIO	 5u		/* rng, console, balloon, disk, net */
 #define N_BLK	 3u
 #define RINGS	 0x100000u	/* of 64 KiB for each of these */
 
-static const unsigned n_queues[N_MMIO] = { 1, 2, 4, 2 };
+static const unsigned n_queues[N_MMIO] = { 1, 2, 4, 2, 2 };
 
 /* Ports where something is; of some there are several. */
 static const struct { uint16_t first, n; } ports[] = {
@@ -51,6 +51,10 @@ static void add_devices(struct vm *vm)
 	struct vm_chardev nowhere = { -1, -1 };
 	struct vm_disk disk = { .bus = VM_BUS_MMIO, .serial = "s",
 				.queues = 2 };
+	struct vm_net net = {
+		.bus = VM_BUS_MMIO, .n_asks = 1,
+		.asks = { { [10] = 0xff, [11] = 0xff, 192, 0, 2, 10 } },
+	};
 	struct img *img;
 	struct err e = { "" };
 
@@ -61,6 +65,7 @@ static void add_devices(struct vm *vm)
 	CHECK_OK(vm_add_balloon(vm, VM_BUS_MMIO, &e));
 	CHECK_OK(img_memory(DISK, &img, &e));
 	CHECK_OK(vm_add_disk(vm, img, &disk, &e));
+	CHECK_OK(vm_add_net(vm, &net, &e));
 	CHECK_OK(vm_add_rng(vm, VM_BUS_PCI, &e));
 	CHECK_OK(vm_add_console(vm, VM_BUS_PCI, &nowhere, &e));
 	CHECK_OK(fwcfg_add_file(vm->fwcfg, "a", file, 40, true));

@@ -22,7 +22,7 @@
 #define MANY	100000u
 
 /* On virtio-mmio, as statevm.c adds them; and on PCI. */
-enum { RNG, CONSOLE, BALLOON, DISK };
+enum { RNG, CONSOLE, BALLOON, DISK, NET };
 enum { PCI_RNG };
 
 static struct vdev drv;
@@ -193,6 +193,38 @@ static void cache_after(struct vm *vm, struct statevm_trace *t)
 	CHECK_EQ(t->values[0], 1);
 }
 
+/* The peer has asked, and has not heard anything yet. */
+static void net_before(struct vm *vm)
+{
+	vdev_open(&drv, vm, VM_BUS_MMIO, NET, 0);
+	vdev_start(&drv, 1u << 5, 2, 8);
+	fakevm_pass(vm, 500000000);
+}
+
+static void net_after(struct vm *vm, struct statevm_trace *t)
+{
+	struct vm_net_host hosts[VM_NET_HOSTS];
+	static const uint8_t reply[42] = {
+		0x52, 0x54, 0, 0x76, 0x6d, 0x81, 2, 0, 0, 0, 0, 1, 8, 6,
+		0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 1, 192, 0, 2, 10,
+		0x52, 0x54, 0, 0x76, 0x6d, 0x81, 0, 0, 0, 0,
+	};
+	uint8_t *p = mem_ptr(vm, VRING_DATA, 4096, MEM_WRITE);
+
+	memset(p, 0, 4096);
+	request(0, 2048, true);
+	fakevm_pass(vm, 700000000);
+	note(t, vring_used_idx(&drv.rings[0]), "received");
+	CHECK_EQ(t->values[0], 1);
+	memset(p, 0, 4096);
+	memcpy(p + 12, reply, sizeof(reply));
+	request(1, 12 + sizeof(reply), false);
+	CHECK_EQ(vm_net_hosts(vm, 0, hosts), 1);
+	note(t, hosts[0].at_ns, "at");
+	note(t, hosts[0].by[5], "by");
+	CHECK(hosts[0].answered);
+}
+
 static void made_before(struct vm *vm)
 {
 	memset((void *)(uintptr_t)acpi_generation(vm), 0x5a,
@@ -248,6 +280,7 @@ static const struct {
 	{ "console: more to send", later_before, later_after },
 	{ "balloon", balloon_before, balloon_after },
 	{ "disk: write-through", cache_before, cache_after },
+	{ "net: the peer asks", net_before, net_after },
 	{ "what the machine was made with", made_before, made_after },
 	{ "a file of fw_cfg", file_before, file_after },
 };

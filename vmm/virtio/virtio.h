@@ -55,6 +55,7 @@
 #define VIRTIO_MAX_QUEUES	64u
 
 /* Device types (chapter 5). */
+#define VIRTIO_ID_NET		1u
 #define VIRTIO_ID_BLOCK		2u
 #define VIRTIO_ID_CONSOLE	3u
 #define VIRTIO_ID_RNG		4u
