@@ -49,6 +49,20 @@ refuses 2 'on or off' run --disk x,readonly=perhaps
 refuses 2 'at most 20' run --disk x,serial=123456789012345678901
 refuses 2 'virtio-pci' run --disk x,bus=ide
 refuses 2 'exclude each other' run --disk x,readonly,overlay
+refuses 2 'must be peer' run --net user
+refuses 2 "no option 'port'" run --net peer,port=1
+refuses 2 'as in 52:54' run --net peer,mac=52:54:00:12:34
+refuses 2 'as in 52:54' run --net peer,mac=52:54:00:12:34:5x
+refuses 2 'must be even' run --net peer,mac=53:54:00:12:34:56
+refuses 2 'must be virtio' run --net peer,model=e1000
+refuses 2 'virtio-mmio' run --net peer,bus=isa
+refuses 2 'of a host' run --net peer,ask=192.0.2.0/24
+refuses 2 'of a host' run --net peer,ask=ff02::1
+refuses 2 'IPv4 address' run --net peer,gw=2001:db8::1
+refuses 2 'given twice' run --net peer,ask=192.0.2.1,ask=192.0.2.1
+refuses 2 'is not the guest' run --net peer,gw=192.0.2.1,ask=192.0.2.1
+refuses 2 'possible 8 times' run $(printf -- '--net peer %.0s' 1 2 3 4 5 6 7 8 9)
+refuses 2 'must be peer' boot-test --net tap x
 refuses 2 'human or json' run --output xml
 refuses 12 "firmware 'none': .*No such file" run --firmware none --accel soft
 refuses 12 "cannot write '.*nodir/log'" \

@@ -38,6 +38,12 @@ tiny() {
 		--initrd) args+=(-initrd "$2"); shift ;;
 		--disk) disk "$2"; shift ;;
 		--rng) args+=(-device virtio-rng-pci,disable-legacy=on) ;;
+		--net)
+			# Its own neighbour, who has our gateway's address.
+			mac=${2#*mac=} mac=${mac%%,*}
+			args+=(-netdev user,id=net -device
+				"virtio-net-pci,netdev=net,disable-legacy=on,mac=$mac")
+			shift ;;
 		--balloon)
 			args+=(-device virtio-balloon-pci,disable-legacy=on) ;;
 		--cpus) args+=(-smp "$2"); shift ;;

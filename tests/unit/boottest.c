@@ -12,6 +12,11 @@
 
 static struct err e;
 
+#define V4(last) { [10] = 0xff, [11] = 0xff, 192, 0, 2, last }
+static const struct vm_net nets[2] = {
+	{ .n_asks = 1, .asks = { V4(10) } }, { .n_asks = 1, .asks = { V4(20) } },
+};
+
 #define MS	1000000ull
 #define MANY	(40u << 20)	/* bytes: what only a root is read for */
 #define FEW	(200u << 10)	/* what a search for file systems reads */
@@ -19,9 +24,9 @@ static struct err e;
 /* What happens, one after the other. */
 struct step {
 	enum { END, FIRMWARE, SERIAL, READ, WRITE, MODE, DRIVER, RESET, PASS,
-	       GROUP } what;
+	       GROUP, CARD, ARP, ECHO } what;
 	const char *text;	/* FIRMWARE, SERIAL */
-	uint64_t n;		/* bytes, WATCH_*, ms */
+	uint64_t n;		/* bytes, WATCH_*, ms, card */
 	const struct step *group;
 };
 
@@ -74,6 +79,16 @@ static void feed(const struct vm_watch *w, enum watch_port port,
 		w->text(w->arg, port, (uint8_t)*text);
 }
 
+/* The i-th card's address answers. */
+static void answer(const struct vm_watch *w, unsigned i, bool echo)
+{
+	struct vm_net_host host = { .asked = true, .answered = true,
+				    .echoed = echo, .by = { 2, 0, 0, 0, 0, 7 } };
+
+	memcpy(host.addr, nets[i].asks[0], sizeof(host.addr));
+	w->network(w->arg, i, &host);
+}
+
 /* The first read is the firmware's, of the boot sector. */
 static void play(struct vm *vm, const struct vm_watch *w,
 		 const struct step *step, uint64_t *sector)
@@ -107,6 +122,13 @@ static void play(struct vm *vm, const struct vm_watch *w,
 		case PASS:
 			fakevm_pass(vm, step->n * MS);
 			break;
+		case CARD:
+			w->network(w->arg, (unsigned)step->n, NULL);
+			break;
+		case ARP:
+		case ECHO:
+			answer(w, (unsigned)step->n, step->what == ECHO);
+			break;
 		case GROUP:
 			play(vm, w, step->group, sector);
 			break;
@@ -125,6 +147,7 @@ struct expect {
 	enum boot_cause cause;
 	const char *says;	/* in the verdict's text or evidence */
 	bool off;		/* the guest powers off; else: after a minute */
+	unsigned cards;		/* which ask */
 };
 
 static struct img *disk(const uint8_t mbr[512])
@@ -159,6 +182,7 @@ static void judge(struct img *img, const struct expect *x,
 {
 	struct boot_test_config config = {
 		.until = x->until ? x->until : BOOT_LOGIN, .text = x->text,
+		.nets = nets, .n_nets = x->cards,
 	};
 	struct vm_result result = { .end = x->end };
 	struct vm_disk_stats stats = { 0 };
@@ -394,6 +418,76 @@ static void test_ends(void)
 	img_close(img, NULL);
 }
 
+/* Addresses that have to answer. */
+static void test_network(void)
+{
+	const struct step *login = AFTER(init, SAY("\r\ndebian login: "));
+	const struct expect list[] = {
+		{ "silence", AFTER(login, WAIT(70000)), .cards = 1,
+		  .stage = BOOT_LOGIN, .cause = CAUSE_NETWORK_SILENT,
+		  .says = "192.0.2.10 at the card 00:00:00:00:00:00, which no "
+			  "driver" },
+		{ "a driver and a name", AFTER(init, { .what = CARD },
+		  SAY("[ 1.0] virtio_net virtio0 enp0s4: renamed from eth0\n"),
+		  { .what = GROUP, .group = login }, WAIT(70000)), .cards = 1,
+		  .stage = BOOT_LOGIN, .cause = CAUSE_NETWORK_SILENT,
+		  .says = "00, which the guest calls enp0s4" },
+		{ "an echo before", AFTER(init, { .what = ECHO },
+		  { .what = GROUP, .group = login }), .cards = 1,
+		  .passed = true, .stage = BOOT_LOGIN },
+		{ "an echo late", AFTER(login, WAIT(50000), { .what = ECHO }),
+		  .cards = 1, .passed = true, .stage = BOOT_LOGIN },
+		{ "ARP alone", AFTER(login, WAIT(50000), { .what = ARP }),
+		  .cards = 1, .passed = true, .stage = BOOT_LOGIN },
+		{ "the initramfs's", AFTER(initramfs, { .what = ECHO },
+		  { .what = GROUP, .group = login }, WAIT(70000)), .cards = 1,
+		  .stage = BOOT_LOGIN, .cause = CAUSE_NETWORK_SILENT },
+		{ "of the boot before", AFTER(init, { .what = ECHO },
+		  { .what = RESET }, { .what = GROUP, .group = login },
+		  WAIT(70000)), .cards = 1, .stage = BOOT_LOGIN,
+		  .cause = CAUSE_NETWORK_SILENT },
+		{ "one of two", AFTER(login, { .what = ECHO }, WAIT(70000)),
+		  .cards = 2, .stage = BOOT_LOGIN,
+		  .cause = CAUSE_NETWORK_SILENT, .says = "192.0.2.20" },
+		{ "ARP at one of two", AFTER(login, { .what = ARP },
+		  { .what = ECHO, .n = 1 }, WAIT(70000)), .cards = 2,
+		  .stage = BOOT_LOGIN, .cause = CAUSE_NETWORK_SILENT,
+		  .says = "192.0.2.10" },
+		{ "both", AFTER(login, { .what = ECHO },
+		  { .what = ECHO, .n = 1 }), .cards = 2, .passed = true,
+		  .stage = BOOT_LOGIN },
+		{ "a panic meanwhile", AFTER(login, WAIT(9000),
+		  SAY("\n[ 9.0] Kernel panic - not syncing: x\n")), .cards = 1,
+		  .stage = BOOT_LOGIN, .cause = CAUSE_KERNEL_PANIC },
+		{ "text", AFTER(loads, SAY("Memtest86+ v6\n"), WAIT(70000)),
+		  .text = "Memtest86", .cards = 1, .stage = BOOT_LOADER,
+		  .cause = CAUSE_NETWORK_SILENT },
+		{ "text and an answer", AFTER(loads, SAY("Memtest86+ v6\n"),
+		  WAIT(5000), { .what = ECHO }), .text = "Memtest86",
+		  .cards = 1, .passed = true, .stage = BOOT_LOADER },
+		{ "power off", init, .off = true, .until = BOOT_POWEROFF,
+		  .cards = 1, .stage = BOOT_POWEROFF,
+		  .cause = CAUSE_NETWORK_SILENT },
+		{ "power off with an answer", AFTER(init, { .what = ARP }),
+		  .off = true, .until = BOOT_POWEROFF, .cards = 1,
+		  .passed = true, .stage = BOOT_POWEROFF },
+		{ "power off after login", AFTER(login, WAIT(9000)),
+		  .off = true, .cards = 1, .stage = BOOT_POWEROFF,
+		  .cause = CAUSE_NETWORK_SILENT },
+		{ "no login", init, .cards = 1, .stage = BOOT_INIT,
+		  .cause = CAUSE_STOPPED },
+	};
+	struct img *img = disk(bootable());
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		struct expect x = list[i];
+
+		x.end = x.off ? VM_POWERED_OFF : VM_STOPPED;
+		check_one(img, &x);
+	}
+	img_close(img, NULL);
+}
+
 /* Disks that no BIOS boots. */
 static void test_disks(void)
 {
@@ -470,6 +564,7 @@ int main(void)
 	test_decoys();
 	test_causes();
 	test_ends();
+	test_network();
 	test_disks();
 	test_config();
 	return 0;

@@ -15,7 +15,8 @@
 
 enum {
 	OPT_UNTIL = CLI_FIRST_OWN, OPT_TIMEOUT, OPT_ACCEL, OPT_CPUS, OPT_MEMORY,
-	OPT_FIRMWARE, OPT_SCREEN, OPT_SCREENSHOT, OPT_LOG, OPT_JUNIT, OPT_JOBS, OPT_CLOCK, OPT_NO_SANDBOX,
+	OPT_FIRMWARE, OPT_SCREEN, OPT_SCREENSHOT, OPT_LOG, OPT_JUNIT, OPT_JOBS,
+	OPT_CLOCK, OPT_NO_SANDBOX, OPT_NET,
 };
 
 static int parse_until(struct cli *cli, struct boot_run *b, const char *text)
@@ -63,6 +64,8 @@ static int take_option(struct cli *cli, struct boot_run *b, int c, char **argv)
 		return run_parse_cpus(cli, optarg, &config->topology);
 	case OPT_MEMORY:
 		return run_parse_memory(cli, optarg, &config->memory);
+	case OPT_NET:
+		return net_parse_next(cli, optarg, b->run.nets, &b->run.n_nets);
 	case OPT_FIRMWARE:
 		config->boot.firmware = optarg;
 		return CLI_DONE;
@@ -126,6 +129,7 @@ static int parse(struct cli *cli, struct boot_run *b, int argc, char **argv)
 		{ "cpus", required_argument, NULL, OPT_CPUS },
 		{ "memory", required_argument, NULL, OPT_MEMORY },
 		{ "firmware", required_argument, NULL, OPT_FIRMWARE },
+		{ "net", required_argument, NULL, OPT_NET },
 		{ "screen", required_argument, NULL, OPT_SCREEN },
 		{ "screenshot", required_argument, NULL, OPT_SCREENSHOT },
 		{ "log", required_argument, NULL, OPT_LOG },
@@ -233,6 +237,8 @@ static int boot_test_run(struct cli *cli, int argc, char **argv)
 
 	sandbox_note_inherited(&b.run.sandbox);
 	rc = parse(cli, &b, argc, argv);
+	b.test.nets = b.run.nets;
+	b.test.n_nets = b.run.n_nets;
 	if (rc == CLI_DONE)
 		rc = prepare(cli, &b);
 	if (rc == CLI_DONE)
@@ -266,6 +272,8 @@ const struct cli_command cmd_boot_test = {
 "  --clock host|virtual   virtual (soft only, and its default): the verdict is the\n"
 "                         same every time\n"
 "  --firmware FILE        a BIOS image (default: SeaBIOS where its package put it)\n"
+"  --net peer,ask=ADDRESS[,OPTION...]\n"
+"                         to pass, that address must answer, too; as in vmm run\n"
 "  -f, --format FMT       of all images, instead of guessing\n"
 "  --screen vga|none      its screen (default vga), whose words count, too\n"
 "  --screenshot FILE      the screen at the end, as PNG (one image)\n"

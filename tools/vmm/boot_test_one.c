@@ -81,8 +81,9 @@ static int open_image(struct cli *cli, const struct boot_run *b,
 }
 
 /* Devices, and the run; the machine has *img from here on. */
-static int run_test(struct vm *vm, struct img **img, struct boot_test *test,
-		    int log, int shot, struct boot_verdict *v, struct err *e)
+static int run_test(struct vm *vm, struct run *run, struct img **img,
+		    struct boot_test *test, int log, int shot,
+		    struct boot_verdict *v, struct err *e)
 {
 	const struct vm_chardev serial = { .in = -1, .out = log };
 	const struct vm_disk disk = { .bus = VM_BUS_PCI, .serial = "boot-test" };
@@ -97,6 +98,8 @@ static int run_test(struct vm *vm, struct img **img, struct boot_test *test,
 		rc = vm_add_serial(vm, &serial, e);
 	if (!rc)
 		rc = vm_add_rng(vm, VM_BUS_PCI, e);
+	if (!rc)
+		rc = run_add_nets(run, vm, e);
 	if (rc)
 		return rc;
 	boot_test_begin(test, vm);
@@ -120,7 +123,8 @@ static int run_machine(struct cli *cli, struct boot_run *b,
 		return VMM_ERROR;
 	}
 	rc = jail_enter(cli, &b->run);
-	if (rc == CLI_DONE && run_test(vm, img, test, log, shot, v, &e)) {
+	if (rc == CLI_DONE &&
+	    run_test(vm, &b->run, img, test, log, shot, v, &e)) {
 		cli_error(cli, "%s", e.text);
 		rc = VMM_ERROR;
 	}

@@ -63,6 +63,19 @@ static json_t *disk_json(const struct boot_verdict *v)
 	return o;
 }
 
+static json_t *network_json(const struct boot_verdict *v)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < v->n_cards; i++) {
+		const struct boot_card *c = &v->cards[i];
+
+		net_put_json(list, c->mac, c->interface, c->driver, c->hosts,
+			     c->n);
+	}
+	return list;
+}
+
 json_t *boot_verdict_json(const struct boot_run *b, const char *name,
 			  const char *format, const struct boot_verdict *v)
 {
@@ -83,6 +96,8 @@ json_t *boot_verdict_json(const struct boot_run *b, const char *name,
 	json_object_set_new(o, "stages", stages_json(v));
 	json_object_set_new(o, "evidence", evidence_json(v));
 	json_object_set_new(o, "disk", disk_json(v));
+	if (v->n_cards)
+		json_object_set_new(o, "network", network_json(v));
 	json_put_size(o, "resets", v->resets);
 	json_put_size(o, "guest-ns", v->ns);
 	if (v->instructions)

@@ -223,6 +223,31 @@ static int add_ports(struct run *run, struct vm *vm, struct err *e)
 	return rc;
 }
 
+int run_add_nets(struct run *run, struct vm *vm, struct err *e)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < run->n_nets; i++)
+		rc = vm_add_net(vm, &run->nets[i], e);
+	return rc;
+}
+
+static json_t *list_nets(const struct run *run, struct vm *vm)
+{
+	struct vm_net_host hosts[VM_NET_HOSTS];
+	json_t *list = json_array();
+	struct vm_net_info info;
+
+	for (unsigned i = 0; i < run->n_nets; i++) {
+		unsigned n = vm_net_hosts(vm, i, hosts);
+
+		if (vm_net_info(vm, i, &info))
+			net_put_json(list, info.mac, NULL, info.driver, hosts,
+				     n);
+	}
+	return list;
+}
+
 /* Threads start here: it is too late to open anything. */
 static int add_devices(struct cli *cli, struct run *run, struct vm *vm)
 {
@@ -230,7 +255,8 @@ static int add_devices(struct cli *cli, struct run *run, struct vm *vm)
 	int rc = add_ports(run, vm, &e) ? VMM_ERROR : add_disks(cli, run, vm);
 
 	if (rc == CLI_DONE &&
-	    ((run->rng && vm_add_rng(vm, VM_BUS_PCI, &e)) ||
+	    (run_add_nets(run, vm, &e) ||
+	     (run->rng && vm_add_rng(vm, VM_BUS_PCI, &e)) ||
 	     (run->balloon && vm_add_balloon(vm, VM_BUS_PCI, &e)) ||
 	     (run->gdb && gdb_start(run->gdb, vm, &e)) ||
 	     (run->control && control_start(run->control, vm,
@@ -288,6 +314,7 @@ static int run_machine(struct cli *cli, struct run *run)
 			rc = flush_disks(vm, &result, &e);
 		for (unsigned i = 0; i < run->n_disks; i++)
 			vm_disk_stats(vm, i, &run->disks[i].stats);
+		run->network = list_nets(run, vm);
 	}
 	/* The last bytes leave the machine when it goes, and the result comes
 	 * after them.
@@ -339,6 +366,7 @@ static int run_run(struct cli *cli, int argc, char **argv)
 		img_close(run.images[i], NULL);
 		disk_fini(&run.disks[i]);
 	}
+	json_decref(run.network);
 	close_firmware(&run);
 	sweeper_finish(&run.sweeper);
 	return caught ? die_of(caught) : status;
@@ -381,6 +409,13 @@ const struct cli_command cmd_run = {
 "  --console HOST         a virtio console, as --serial\n"
 "  --screen vga|none      a screen for 'vmm control PATH screendump' (default vga,\n"
 "                         with --kernel none)\n"
+"  --net peer[,OPTION...] a network card whose cable ends at a neighbour made for\n"
+"                         it, without any network of this host's; up to 8:\n"
+"      ask=ADDRESS        the neighbour asks who has this address (several are\n"
+"                         possible), and the result says who has answered\n"
+"      gw=ADDRESS         the neighbour's own IPv4 address\n"
+"      mac=MAC            the card's (else 52:54:00:76:6d:01 and on)\n"
+"      model=virtio, bus=virtio-pci|virtio-mmio\n"
 "  --rng                  a source of random numbers\n"
 "  --balloon              lets the host take memory back\n"
 "  --control PATH         a socket at which 'vmm control' gives orders\n"

@@ -5,6 +5,7 @@
 
 #include "tools/vmm/chardev.h"
 #include "tools/vmm/disk.h"
+#include "tools/vmm/net.h"
 #include "tools/vmm/sweeper.h"
 #include "vmm/control.h"
 #include "vmm/gdb/gdb.h"
@@ -21,6 +22,9 @@ struct run {
 	const char *accel;		/* auto, kvm, soft */
 	struct disk disks[RUN_MAX_DISKS];
 	unsigned n_disks;
+	struct vm_net nets[VM_NET_MAX];
+	unsigned n_nets;
+	json_t *network;		/* when the machine had ended; owned */
 	const char *serials[RUN_MAX_SERIALS];
 	unsigned n_serials;
 	const char *console;		/* NULL: none */
@@ -53,6 +57,8 @@ int run_parse_timeout(struct cli *cli, const char *text, uint64_t *ns);
 int run_parse_screen(struct cli *cli, struct run *run, const char *text);
 int run_parse_clock(struct cli *cli, struct vm_config *config,
 		    const char *text);
+
+int run_add_nets(struct run *run, struct vm *vm, struct err *e);
 
 /* run->accel to run->config.accel; prints errors; CLI_DONE, or the exit status. */
 int run_choose_accel(struct cli *cli, struct run *run);

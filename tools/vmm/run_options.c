@@ -14,7 +14,7 @@ enum {
 	OPT_CPUS, OPT_DISK, OPT_ACCEL, OPT_CPU, OPT_SERIAL, OPT_RNG,
 	OPT_BALLOON, OPT_CONSOLE, OPT_TIMEOUT, OPT_NO_REBOOT, OPT_TEST_DEVICES,
 	OPT_CONTROL, OPT_NO_SANDBOX, OPT_GDB, OPT_CLOCK, OPT_TRACE,
-	OPT_FIRMWARE, OPT_FIRMWARE_LOG, OPT_SCREEN,
+	OPT_FIRMWARE, OPT_FIRMWARE_LOG, OPT_SCREEN, OPT_NET,
 };
 
 #define MAX_TIMEOUT 1e9	/* seconds: three decades, and it fits in ns */
@@ -222,6 +222,8 @@ static int take_option(struct cli *cli, struct run *run, int c, char **argv)
 		return CLI_DONE;
 	case OPT_TIMEOUT:
 		return run_parse_timeout(cli, optarg, &config->timeout);
+	case OPT_NET:
+		return net_parse_next(cli, optarg, run->nets, &run->n_nets);
 	case OPT_RNG:
 		run->rng = true;
 		return CLI_DONE;
@@ -275,6 +277,7 @@ int run_parse(struct cli *cli, struct run *run, int argc, char **argv)
 		{ "accel", required_argument, NULL, OPT_ACCEL },
 		{ "cpu", required_argument, NULL, OPT_CPU },
 		{ "serial", required_argument, NULL, OPT_SERIAL },
+		{ "net", required_argument, NULL, OPT_NET },
 		{ "rng", no_argument, NULL, OPT_RNG },
 		{ "balloon", no_argument, NULL, OPT_BALLOON },
 		{ "console", required_argument, NULL, OPT_CONSOLE },

@@ -86,6 +86,8 @@ static int print_json(const struct cli *cli, const struct run *run,
 	json_put_string(o, "accelerator", run->config.accel->name);
 	json_object_set_new(o, "counters", counters_json(r));
 	json_object_set_new(o, "disks", disks_json(run));
+	if (run->n_nets)
+		json_object_set(o, "network", run->network);
 	if (r->end == VM_FAILED)
 		json_put_string(o, "error", e->text);
 	return json_print_line(cli, o, exit_status(r));

@@ -32,6 +32,8 @@ _vmm()
 		--screen) words="vga none" ;;
 		--until) words="firmware loader kernel root init login poweroff text:"
 			compopt -o nospace 2>/dev/null ;;
+		--net) words="peer peer,ask="
+			compopt -o nospace 2>/dev/null ;;
 		--clock) words="host virtual" ;;
 		--gdb) words="unix: :"
 			compopt -o nospace 2>/dev/null ;;

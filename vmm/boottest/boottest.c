@@ -48,6 +48,17 @@ static void on_driver(void *arg, const char *device, uint64_t features)
 	pthread_mutex_unlock(&bt->lock);
 }
 
+static void on_network(void *arg, unsigned card,
+		       const struct vm_net_host *host)
+{
+	struct boot_test *bt = arg;
+
+	pthread_mutex_lock(&bt->lock);
+	if (!bt->over)
+		boot_network(bt, card, host);
+	pthread_mutex_unlock(&bt->lock);
+}
+
 static void on_mode(void *arg, unsigned seen)
 {
 	struct boot_test *bt = arg;
@@ -97,7 +108,8 @@ int boot_test_new(const struct boot_test_config *config, struct img *img,
 	pthread_mutex_init(&bt->lock, NULL);
 	bt->watch = (struct vm_watch){
 		.arg = bt, .text = on_text, .disk = on_disk,
-		.driver = on_driver, .mode = on_mode, .reset = on_reset,
+		.driver = on_driver, .network = on_network, .mode = on_mode,
+		.reset = on_reset,
 	};
 	rc = rules_init(&bt->rules, e);
 	if (rc) {
@@ -129,6 +141,7 @@ const struct vm_watch *boot_test_watch(struct boot_test *bt)
 void boot_test_begin(struct boot_test *bt, struct vm *vm)
 {
 	bt->vm = vm;
+	boot_network_begin(bt);
 	bt->begin_s = bt->progress_s = boot_host_s();
 	vm_timer_init(&bt->tick, vm, on_tick, bt);
 	vm_timer_arm(&bt->tick, vm_now(vm) + 1);

@@ -17,6 +17,11 @@
  *	login		a login prompt, or a systemd target for many users, said so
  *	poweroff	the guest powered off
  *
+ * An address is there when it has answered since the root was (where that comes
+ * first), ICMP echo or else ARP; with several cards ARP alone does not count, as
+ * Linux answers for the addresses of one at the others.  When everything else is
+ * there, the test waits a minute of the guest's for those that lack.
+ *
  * Words are proof of root, init and login only after ring 3 and the reads: a boot
  * menu, a command line and an initramfs can say anything.  A login is believed
  * when nothing fatal follows for a while.
@@ -49,6 +54,7 @@ enum boot_cause {
 	CAUSE_ROOT_NOT_FOUND, CAUSE_FSCK_FAILED, CAUSE_ROOT_MOUNT,
 	CAUSE_INIT_MISSING, CAUSE_FSTAB_DEVICE, CAUSE_KERNEL_PANIC,
 	CAUSE_EMERGENCY, CAUSE_INITRAMFS_SHELL, CAUSE_NO_LOGIN,
+	CAUSE_NETWORK_SILENT,
 	CAUSE_REBOOT_LOOP, CAUSE_POWERED_OFF, CAUSE_HALTED,
 	CAUSE_TRIPLE_FAULT, CAUSE_STUCK, CAUSE_TIMEOUT, CAUSE_STOPPED,
 	CAUSE_DISK_ERROR, CAUSE_IMAGE_CHANGED, CAUSE_VMM,
@@ -82,6 +88,17 @@ struct boot_moment {
 	char proof[BOOT_LINE_MAX];
 };
 
+/* A network card, and the addresses at it. */
+#define BOOT_INTERFACE_MAX 16u
+struct boot_card {
+	uint8_t mac[6];
+	bool driver;			/* the guest's has set it up */
+	char interface[BOOT_INTERFACE_MAX];	/* what the kernel called it on a
+					 * console; empty: it was not seen */
+	unsigned n;
+	struct vm_net_host hosts[VM_NET_HOSTS];
+};
+
 #define BOOT_EVIDENCE 8u
 
 struct boot_verdict {
@@ -96,6 +113,8 @@ struct boot_verdict {
 	uint64_t features;		/* and this is what it accepted */
 	uint64_t read_bytes[BOOT_N_STAGES];	/* in that stage */
 	uint64_t written_bytes;
+	unsigned n_cards;
+	struct boot_card cards[VM_NET_MAX];
 	unsigned resets;
 	uint64_t ns, instructions;	/* all in all */
 };
@@ -104,6 +123,11 @@ struct boot_test_config {
 	enum boot_stage until;
 	const char *text;	/* or when a line matches this extended regular
 				 * expression, from the loader on; NULL: by stage */
+	/* The network cards that the machine has: to pass, all that they ask for
+	 * must have answered, too.  The caller's.
+	 */
+	const struct vm_net *nets;
+	unsigned n_nets;
 };
 
 struct boot_test;

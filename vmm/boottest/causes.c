@@ -79,6 +79,11 @@ static const struct cause causes[] = {
 		"programs of the disk run, but login was never reached",
 		"look whether a console has a getty (systemctl enable "
 		"serial-getty@ttyS0), and what the system waits for" },
+	[CAUSE_NETWORK_SILENT] = { "network-silent",
+		"the system is up, and an address that it should have does not "
+		"answer",
+		"look whether the network's configuration names this interface "
+		"or its MAC, and whether the kernel has virtio_net" },
 	[CAUSE_REBOOT_LOOP] = { "reboot-loop",
 		"the guest asks for a reset again and again", NULL },
 	[CAUSE_POWERED_OFF] = { "powered-off",

@@ -20,12 +20,29 @@ static bool passed(const struct boot_test *bt, const struct vm_result *r)
 {
 	if (bt->decision == PASSED)
 		return true;
-	if (r->end != VM_POWERED_OFF || bt->decision || bt->config.text)
+	if (r->end != VM_POWERED_OFF || bt->decision ||
+	    !boot_network_ready(bt, true))
 		return false;
+	if (bt->config.text)
+		return bt->text_found;
 	if (bt->config.until == BOOT_POWEROFF)
 		return bt->now.stage >= BOOT_ROOT;
 	/* It was there, and did not wait for us. */
 	return bt->waiting == PASSED;
+}
+
+/* All was there but answers. */
+static bool network_silent(const struct boot_test *bt,
+			   const struct vm_result *r)
+{
+	if (bt->decision == SILENT)
+		return true;
+	if (bt->decision || boot_network_ready(bt, true))
+		return false;
+	return bt->waiting == PASSED ||
+		(r->end == VM_POWERED_OFF && !bt->config.text &&
+		 bt->config.until == BOOT_POWEROFF &&
+		 bt->now.stage >= BOOT_ROOT);
 }
 
 /* The cause that words have named, and that is still true. */
@@ -107,6 +124,8 @@ static enum boot_cause why(const struct boot_test *bt,
 		return CAUSE_VMM;
 	if (disk->errors)
 		return CAUSE_DISK_ERROR;
+	if (network_silent(bt, r))
+		return CAUSE_NETWORK_SILENT;
 	cause = named(bt);
 	if (cause == CAUSE_NONE)
 		cause = by_end(bt, r);
@@ -163,7 +182,12 @@ static void explain(const struct boot_test *bt, struct boot_verdict *v,
 {
 	const char *sentence = cause_of(v->cause)->sentence;
 	const char *detail = NULL;
+	char who[BOOT_LINE_MAX];
 
+	if (v->cause == CAUSE_NETWORK_SILENT) {
+		boot_network_silent(bt, who);
+		detail = who;
+	}
 	for (unsigned i = 1; i < CAUSE_N && !detail; i++)
 		if (bt->now.hits[i].any && bt->now.stage <= bt->now.hits[i].last)
 			detail = bt->now.hits[i].line.text;
@@ -214,6 +238,7 @@ void boot_test_judge(struct boot_test *bt, const struct vm_result *r, int rc,
 	v->features = bt->now.features;
 	memcpy(v->read_bytes, bt->now.read_bytes, sizeof(v->read_bytes));
 	v->written_bytes = bt->now.written_bytes;
+	boot_network_judge(bt, v);
 	v->resets = bt->resets ? bt->resets - 1 : 0;
 	if (v->passed) {
 		praise(bt, v);

@@ -36,6 +36,8 @@
 #define STUCK_NS	(180 * NS_PER_S)
 #define STUCK_INSNS	5000000000ull
 #define MAX_RESETS	3u
+/* How long addresses may take to answer when all else is there. */
+#define NETWORK_WAIT	(60 * NS_PER_S)
 
 /* The CPUs are gone when the machine has ended. */
 static uint64_t instructions(const struct boot_test *bt)
@@ -54,6 +56,15 @@ static void end(struct boot_test *bt, enum decision decision)
 	vm_stop(bt->vm);
 }
 
+/* The time has come for what waits, unless an address still has to answer. */
+static void decide(struct boot_test *bt)
+{
+	if (bt->waiting != PASSED || boot_network_ready(bt, false))
+		end(bt, bt->waiting);
+	else if (vm_now(bt->vm) >= bt->decide_at + NETWORK_WAIT)
+		end(bt, SILENT);
+}
+
 /* What is fatal outweighs what is good. */
 static void end_later(struct boot_test *bt, enum decision decision, uint64_t ns)
 {
@@ -65,7 +76,7 @@ static void end_later(struct boot_test *bt, enum decision decision, uint64_t ns)
 	bt->waiting = decision;
 	bt->decide_at = at;
 	if (!ns)
-		end(bt, decision);
+		decide(bt);
 }
 
 uint64_t boot_host_s(void)
@@ -94,6 +105,8 @@ void boot_reach(struct boot_test *bt, enum boot_stage stage, const char *proof)
 	m->ns = vm_now(bt->vm);
 	m->instructions = instructions(bt);
 	snprintf(m->proof, sizeof(m->proof), "%s", proof);
+	if (stage == BOOT_ROOT)
+		boot_network_root(bt);
 	if (!bt->config.text && stage >= bt->config.until)
 		end_later(bt, PASSED, stage >= BOOT_ROOT ? SETTLE : 0);
 }
@@ -279,6 +292,7 @@ void boot_line(struct boot_test *bt, enum boot_source source, const char *text)
 						   18);
 	}
 	own_text(bt, source, text);
+	boot_network_line(bt, text);
 	early(bt, source, text);
 	/* The kernel repeats what it was given, which may be anything. */
 	if (strstr(text, "ommand line: "))
@@ -319,8 +333,8 @@ void boot_tick(struct boot_test *bt)
 	if (bt->ticks++ % SCREEN_TICKS == 0)
 		boot_screen(bt);
 	if (bt->waiting != UNDECIDED && vm_now(bt->vm) >= bt->decide_at)
-		end(bt, bt->waiting);
-	else if (is_stuck(bt))
+		decide(bt);
+	if (is_stuck(bt))
 		end(bt, STALLED);
 	if (!bt->over)
 		vm_timer_arm(&bt->tick, vm_now(bt->vm) + TICK);

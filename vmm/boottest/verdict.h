@@ -55,12 +55,13 @@ struct boot {
 	uint64_t read_bytes[BOOT_N_STAGES];
 	uint64_t written_bytes;
 	struct hit hits[CAUSE_N];
+	struct boot_card cards[VM_NET_MAX];
 	bool early_login;		/* a login that was not believed ... */
 	struct boot_line early_line;
 };
 
 /* How it ended, before the machine did. */
-enum decision { UNDECIDED, PASSED, GAVE_UP, LOOPED, STALLED };
+enum decision { UNDECIDED, PASSED, GAVE_UP, LOOPED, STALLED, SILENT };
 
 struct boot_test {
 	struct boot_test_config config;
@@ -72,6 +73,7 @@ struct boot_test {
 	struct vm_watch watch;
 	struct vm *vm;
 	struct vm_timer tick;
+	struct vm_net_info cards[VM_NET_MAX];	/* as they were made */
 
 	pthread_mutex_t lock;		/* innermost; around what follows */
 	bool over;			/* decided: nothing counts any more */
@@ -105,6 +107,18 @@ uint64_t boot_host_s(void);
 void boot_keep(struct boot_test *bt, enum boot_source source, const char *text);
 void boot_unfinished(struct boot_test *bt);	/* lines without an end */
 void boot_tick(struct boot_test *bt);
+
+/* network.c; the lock is held, but for begin. */
+void boot_network_begin(struct boot_test *bt);
+void boot_network(struct boot_test *bt, unsigned card,
+		  const struct vm_net_host *host);
+void boot_network_line(struct boot_test *bt, const char *text);
+void boot_network_root(struct boot_test *bt);
+/* Has everything answered?  `over`: nothing more will come. */
+bool boot_network_ready(const struct boot_test *bt, bool over);
+/* The first that has not: in words. */
+void boot_network_silent(const struct boot_test *bt, char text[BOOT_LINE_MAX]);
+void boot_network_judge(const struct boot_test *bt, struct boot_verdict *v);
 
 /* screen.c; the machine lock is held, too. */
 void boot_screen(struct boot_test *bt);
