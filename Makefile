@@ -63,7 +63,7 @@ endif
 # need them: OPTIONAL names a pkg-config module, files_MODULE its files.
 PKGS := zlib libdeflate libzstd uuid blkid libxxhash jansson libcrypto
 # What convert and vmm need besides.
-CONVERT_PKGS := ext2fs liblzma liblz4
+CONVERT_PKGS := ext2fs liblzma liblz4 libxml-2.0
 VMM_PKGS := libpng
 NEEDED := $(PKGS) $(CONVERT_PKGS) $(VMM_PKGS)
 OPTIONAL :=
@@ -72,7 +72,7 @@ MISSING_SRC := $(foreach p,$(filter-out $(HAVE),$(OPTIONAL)),$(files_$p))
 define_have = -DHAVE_$(shell echo $1 | tr 'a-z.-' 'A-Z__')
 PKG_CFLAGS := $(shell pkg-config --cflags $(NEEDED) $(HAVE) 2>/dev/null) \
 	$(foreach p,$(HAVE),$(call define_have,$p))
-LIBS := $(shell pkg-config --libs $(NEEDED) $(HAVE) 2>/dev/null) -lm
+LIBS := -Wl,--as-needed $(shell pkg-config --libs $(NEEDED) $(HAVE) 2>/dev/null) -lm
 
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -pthread -fPIC \
 	-DVERSION='"$(VERSION)"' $(WARN) $(CFLAGS_$(MODE)) $(PKG_CFLAGS) -I. \
