@@ -39,7 +39,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Entities of XML, then the escapes of a URI.  In place. */
+/* Entities of XML, then ova_href_decode().  In place. */
 static void decode(char *s)
 {
 	static const struct {
@@ -62,7 +62,13 @@ static void decode(char *s)
 		p += i < n ? strlen(entities[i].text) : 1;
 	}
 	*to = 0;
-	to = s;
+	ova_href_decode(s);
+}
+
+void ova_href_decode(char *s)
+{
+	char *to = s;
+
 	for (const char *p = s; *p; p++) {
 		int high = *p == '%' ? hex_digit(p[1]) : -1;
 		int low = high >= 0 ? hex_digit(p[2]) : -1;

@@ -25,4 +25,7 @@ int ova_refs_parse(const char *text, size_t len, const char *name,
 		   struct ova_refs *out, struct err *e);
 void ova_refs_free(struct ova_refs *r);
 
+/* The escapes of a URI ("%20"), in place; "%00" stays. */
+void ova_href_decode(char *href);
+
 #endif
