@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* proxmox.c - a machine for Proxmox VE: VMID.conf as /etc/pve/qemu-server has it,
+ * and a script of qm commands that makes the machine and imports its disks, for
+ * only Proxmox knows where a storage keeps its volumes.
+ *
+ * https://pve.proxmox.com/pve-docs/qm.conf.5.html
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "imgfmt/base/buf.h"
+#include "write.h"
+
+#define DEFAULT_VMID 100u
+
+struct proxmox {
+	struct writer *w;
+	const char *storage, *bridge;
+	unsigned vmid;
+	struct text script;
+	unsigned next[8];	/* the next free place of each bus */
+	char order[256];	/* "scsi0;net0" */
+};
+
+/* One setting: a line of the file, and an option of qm create. */
+static void setting(struct proxmox *p, const char *key, const char *value)
+{
+	struct text *t = &p->w->text;
+
+	text_add(t, "%s: %s\n", key, value);
+	text_add(&p->script, " \\\n\t--%s ", key);
+	text_add_shell(&p->script, value);
+}
+
+static void setting_number(struct proxmox *p, const char *key,
+			   unsigned long long n)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", n);
+	setting(p, key, text);
+}
+
+/* The name of a machine there is one of DNS. */
+static void dns_name(const struct machine *m, char out[64])
+{
+	const char *name = m->name ? m->name : "";
+	size_t n = 0;
+
+	for (; *name && n < 63; name++) {
+		char c = *name;
+		bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c >= '0' && c <= '9') || (c == '-' && n);
+
+		if (ok)
+			out[n++] = c;
+		else if (n && out[n - 1] != '-')
+			out[n++] = '-';
+	}
+	while (n && out[n - 1] == '-')
+		n--;
+	out[n] = 0;
+	if (!n)
+		snprintf(out, 64, "vm");
+}
+
+/* Comments at the head of the file are the description, percent-encoded. */
+static void description(struct proxmox *p)
+{
+	const char *s = p->w->m->description;
+
+	if (!s)
+		return;
+	text_add(&p->w->text, "#");
+	for (; *s; s++)
+		if (*s == '\n')
+			text_add(&p->w->text, "\n#");
+		else if (*s == '%' || *s == ':' || (unsigned char)*s < 0x20)
+			text_add(&p->w->text, "%%%02X", (unsigned char)*s);
+		else
+			text_add(&p->w->text, "%c", *s);
+	text_add(&p->w->text, "\n");
+	text_add(&p->script, " \\\n\t--description ");
+	text_add_shell(&p->script, p->w->m->description);
+}
+
+static int put_cpus(struct proxmox *p)
+{
+	const struct machine *m = p->w->m;
+	unsigned sockets = m->cores ? m->sockets : 1;
+	uint64_t memory;
+
+	if (writer_memory(p->w, &memory))
+		return -ENOMEM;
+	setting_number(p, "memory", div_round_up(memory, 1u << 20));
+	setting_number(p, "cores", m->n_cpus / (sockets ? sockets : 1));
+	setting_number(p, "sockets", sockets ? sockets : 1);
+	setting(p, "cpu", m->cpu_model && !strcmp(m->cpu_model,
+		"host-passthrough") ? "host" : "x86-64-v2-AES");
+	if (m->threads > 1)
+		return LOSS(p->w, "cpu-threads", "Threads of a core count as "
+			    "cores.");
+	return 0;
+}
+
+static const char *os_type(const struct machine *m)
+{
+	const char *hint = m->os_hint ? m->os_hint : "";
+
+	if (m->os == OS_LINUX)
+		return "l26";
+	if (m->os != OS_WINDOWS)
+		return "other";
+	if (strstr(hint, "11") || strstr(hint, "2022") || strstr(hint, "2025"))
+		return "win11";
+	return strstr(hint, "xp") || strstr(hint, "XP") ? "wxp" : "win10";
+}
+
+static int put_identity(struct proxmox *p)
+{
+	const struct machine *m = p->w->m;
+	char name[64], uuid[MACHINE_UUID_LEN], text[64];
+	int rc = 0;
+
+	dns_name(m, name);
+	description(p);
+	setting(p, "name", name);
+	setting(p, "ostype", os_type(m));
+	if (m->has_uuid) {
+		snprintf(text, sizeof(text), "uuid=%s",
+			 machine_uuid_text(m->uuid, uuid));
+		setting(p, "smbios1", text);
+	}
+	if (m->has_genid)
+		setting(p, "vmgenid", machine_uuid_text(m->genid, uuid));
+	if (m->name && strcmp(name, m->name))
+		rc = LOSS(p->w, "name", "The name \"%s\" becomes \"%s\", for "
+			  "it has to be one of DNS.", m->name, name);
+	return rc;
+}
+
+static int put_firmware(struct proxmox *p)
+{
+	const struct machine *m = p->w->m;
+	bool uefi = m->firmware == FIRMWARE_UEFI;
+	char text[200];
+
+	setting(p, "bios", uefi ? "ovmf" : "seabios");
+	if (m->chipset == CHIPSET_Q35 || (uefi && m->chipset == CHIPSET_ANY))
+		setting(p, "machine", "q35");
+	if (m->localtime)
+		setting(p, "localtime", "1");
+	snprintf(text, sizeof(text), "%.80s:1,efitype=4m,pre-enrolled-keys=%d",
+		 p->storage, m->secure_boot);
+	if (uefi)
+		setting(p, "efidisk0", text);
+	snprintf(text, sizeof(text), "%.80s:1,version=%s", p->storage,
+		 m->tpm && !strcmp(m->tpm, "1.2") ? "v1.2" : "v2.0");
+	if (m->tpm)
+		setting(p, "tpmstate0", text);
+	if (m->kernel)
+		return LOSS(p->w, "kernel", "A kernel outside of the disk is "
+			    "not carried over.");
+	return 0;
+}
+
+/* Where Proxmox has places, and how many. */
+static const struct {
+	const char *name;
+	unsigned places;
+} buses[] = {
+	[BUS_NONE] = { "scsi", 31 }, [BUS_IDE] = { "ide", 4 },
+	[BUS_SCSI] = { "scsi", 31 }, [BUS_SATA] = { "sata", 6 },
+	[BUS_NVME] = { "scsi", 31 }, [BUS_VIRTIO] = { "virtio", 16 },
+	[BUS_USB] = { "scsi", 31 }, [BUS_FLOPPY] = { NULL, 0 },
+};
+
+static int next_place(struct proxmox *p, const struct machine_disk *d,
+		      char out[16])
+{
+	enum machine_bus bus = d->bus;
+
+	if (bus == BUS_NONE || bus == BUS_NVME || bus == BUS_USB)
+		bus = BUS_SCSI;
+	if (bus != BUS_SCSI && p->next[bus] >= buses[bus].places)
+		bus = BUS_SCSI;
+	if (p->next[bus] >= buses[bus].places)
+		return fail(p->w->e, ENOTSUP, "The machine has more drives "
+			    "than the %u that Proxmox has places for",
+			    buses[BUS_SCSI].places);
+	snprintf(out, 16, "%s%u", buses[bus].name, p->next[bus]++);
+	if (bus != d->bus)
+		return LOSS(p->w, "disk-bus", "A drive on \"%s\" is put on "
+			    "\"%s\".", machine_bus_name(d->bus),
+			    buses[bus].name);
+	return 0;
+}
+
+/* In an option, a comma ends a value. */
+static int check_value(struct proxmox *p, const char *what, const char *value)
+{
+	if (!value || !strpbrk(value, ",\n"))
+		return 0;
+	return fail(p->w->e, ENOTSUP, "The %s \"%.100s\" has a comma or line "
+		    "break, which a configuration of Proxmox cannot have", what,
+		    value);
+}
+
+static int put_image(struct proxmox *p, const struct machine_disk *d,
+		     const char *place, const char *more)
+{
+	const char *name = disk_name(d);
+	int rc = check_value(p, "file", name);
+
+	if (rc)
+		return rc;
+	text_add(&p->w->text, "%s: %s:0,import-from=%s%s%s%s\n", place,
+		 p->storage, *name != '/' && p->w->args->folder ?
+		 p->w->args->folder : "", *name != '/' && p->w->args->folder ?
+		 "/" : "", name, more);
+	text_add(&p->script, " \\\n\t--%s ", place);
+	text_add_shell(&p->script, p->storage);
+	text_add(&p->script, ":0,import-from=");
+	if (*name != '/')
+		text_add(&p->script, "\"$here\"/");
+	text_add_shell(&p->script, name);
+	text_add(&p->script, "%s", more);
+	return 0;
+}
+
+static void boot_from(struct proxmox *p, const char *place)
+{
+	size_t len = strlen(p->order);
+
+	snprintf(p->order + len, sizeof(p->order) - len, "%s%s",
+		 len ? ";" : "", place);
+}
+
+static int put_disk(struct proxmox *p, const struct machine_disk *d)
+{
+	char place[16], more[160] = "";
+	int rc;
+
+	if (d->bus == BUS_FLOPPY)
+		return LOSS(p->w, "floppy", "There are no floppy drives.");
+	rc = next_place(p, d, place);
+	if (!rc)
+		rc = check_value(p, "serial number", d->serial);
+	if (rc)
+		return rc;
+	if (d->medium == MEDIUM_CDROM) {
+		setting(p, place, "none,media=cdrom");
+		if (disk_name(d))
+			rc = LOSS(p->w, "cdrom", "The image \"%s\" is not put "
+				  "into the drive: it would have to be in a "
+				  "storage.", disk_name(d));
+	} else if (!disk_name(d)) {
+		if (!d->raw_device && d->size) {
+			snprintf(more, sizeof(more), "%.100s:%llu", p->storage,
+				 (unsigned long long)div_round_up(d->size,
+								  1u << 30));
+			setting(p, place, more);
+		} else {
+			rc = LOSS(p->w, "disk-file", "The disk %s is in no "
+				  "file.", place);
+		}
+	} else {
+		snprintf(more, sizeof(more), "%s%.20s%s",
+			 d->serial ? ",serial=" : "",
+			 d->serial ? d->serial : "",
+			 d->readonly ? ",ro=1" : "");
+		rc = put_image(p, d, place, more);
+	}
+	if (d->boot_order == 1 || (d->medium == MEDIUM_DISK && !*p->order))
+		boot_from(p, place);
+	return rc;
+}
+
+/* One controller model is for all SCSI disks. */
+static int put_scsi(struct proxmox *p)
+{
+	static const char *const models[][2] = {
+		{ "virtio-scsi", "virtio-scsi-single" }, { "pvscsi", "pvscsi" },
+		{ "lsilogic", "lsi" }, { "lsisas1078", "megasas" },
+	};
+	const struct machine *m = p->w->m;
+	const char *own = NULL, *theirs = "virtio-scsi-single";
+	bool found = false;
+
+	for (size_t i = 0; i < m->n_disks && !own; i++)
+		if (m->disks[i].bus == BUS_SCSI)
+			own = m->disks[i].controller;
+	for (size_t i = 0; own && i < sizeof(models) / sizeof(models[0]); i++)
+		if (!strcmp(own, models[i][0])) {
+			theirs = models[i][1];
+			found = true;
+		}
+	setting(p, "scsihw", own && !found ? "lsi" : theirs);
+	if (own && !found)
+		return LOSS(p->w, "disk-controller", "The SCSI controller "
+			    "\"%s\" becomes \"lsi\".", own);
+	return 0;
+}
+
+static int put_nic(struct proxmox *p, const struct machine_nic *n, size_t i)
+{
+	static const char *const models[] = {
+		"e1000", "e1000e", "rtl8139", "virtio", "vmxnet3", "pcnet",
+		"ne2k_pci", "i82551", "i82557b", "i82559er",
+	};
+	const char *model = "virtio";
+	char key[32], text[200], mac[MACHINE_MAC_LEN] = "";
+	bool found = !n->model;
+
+	for (size_t k = 0; n->model && k < sizeof(models) / sizeof(models[0]);
+	     k++)
+		if (!strcmp(n->model, models[k])) {
+			model = models[k];
+			found = true;
+		}
+	if (n->has_mac)
+		machine_mac_text(n->mac, mac);
+	snprintf(key, sizeof(key), "net%zu", i);
+	snprintf(text, sizeof(text), "%s%s%s,bridge=%.60s%s", model,
+		 n->has_mac ? "=" : "", mac, p->bridge,
+		 n->disconnected || n->kind == NIC_NONE ? ",link_down=1" : "");
+	setting(p, key, text);
+	if (!found && LOSS(p->w, "nic-model", "The network card \"%s\" becomes "
+			   "\"virtio\".", n->model))
+		return -ENOMEM;
+	if (n->network && strcmp(n->network, p->bridge))
+		return LOSS(p->w, "nic-network", "The network card on \"%s\" is "
+			    "put on the bridge %s.", n->network, p->bridge);
+	return 0;
+}
+
+static int put_comforts(struct proxmox *p)
+{
+	const struct machine *m = p->w->m;
+	bool port = false;
+
+	for (size_t i = 0; i < m->n_serials && i < 4; i++) {
+		char key[16];
+
+		snprintf(key, sizeof(key), "serial%zu", i);
+		setting(p, key, "socket");
+		port = true;
+	}
+	if (m->rng)
+		setting(p, "rng0", "source=/dev/urandom");
+	if (!m->balloon)
+		setting(p, "balloon", "0");
+	setting(p, "vga", !m->video && port ? "serial0" : "std");
+	setting(p, "agent", "0");
+	if (m->sound)
+		return LOSS(p->w, "sound", "The sound card is left out.");
+	return 0;
+}
+
+static int put_all(struct proxmox *p)
+{
+	const struct machine *m = p->w->m;
+	char boot[280];
+	int rc;
+
+	rc = put_identity(p);
+	if (!rc)
+		rc = put_cpus(p);
+	if (!rc)
+		rc = put_firmware(p);
+	if (!rc)
+		rc = put_scsi(p);
+	for (size_t i = 0; i < m->n_disks && !rc; i++)
+		rc = put_disk(p, &m->disks[i]);
+	for (size_t i = 0; i < m->n_nics && !rc; i++)
+		rc = put_nic(p, &m->nics[i], i);
+	if (!rc)
+		rc = put_comforts(p);
+	snprintf(boot, sizeof(boot), "order=%.250s", p->order);
+	if (*p->order)
+		setting(p, "boot", boot);
+	return rc ? rc : writer_losses(p->w);
+}
+
+int proxmox_write(struct writer *w)
+{
+	struct proxmox p = {
+		.w = w, .vmid = w->args->vmid ? w->args->vmid : DEFAULT_VMID,
+		.storage = w->args->storage ? w->args->storage : "local-lvm",
+		.bridge = w->args->bridge ? w->args->bridge : "vmbr0",
+	};
+	char name[24];
+	int rc;
+
+	rc = check_value(&p, "storage", p.storage);
+	if (!rc)
+		rc = check_value(&p, "bridge", p.bridge);
+	text_add(&p.script, "#!/bin/sh\n# Makes the machine on a Proxmox VE "
+		 "host and imports its disks, which lie beside\n# this "
+		 "script.  Another VMID may be given: sh IMPORT.sh 123\n"
+		 "set -eu\nhere=$(cd \"$(dirname \"$0\")\" && pwd)\n"
+		 "qm create \"${1:-%u}\"", p.vmid);
+	if (!rc)
+		rc = put_all(&p);
+	text_add(&p.script, "\n");
+	snprintf(name, sizeof(name), "%u.conf", p.vmid);
+	if (!rc)
+		rc = writer_named(w, name, false);
+	if (!rc) {
+		free(w->text.p);
+		w->text = p.script;
+		p.script = (struct text){ 0 };
+		rc = writer_file(w, "-import.sh", true);
+	}
+	free(p.script.p);
+	return rc;
+}

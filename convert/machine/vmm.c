@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vmm.c - a machine as a command line of our own monitor: a script that runs it on
+ * its disks (vmm(1)).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "write.h"
+
+/* In --disk a comma of the name is written twice. */
+static void add_file(struct text *t, const char *name)
+{
+	struct text word = { 0 };
+
+	/* A name that begins like an option, or has a protocol's colon. */
+	if (*name != '/')
+		text_add(&word, "./");
+	for (; *name; name++)
+		text_add(&word, *name == ',' ? ",," : "%c", *name);
+	text_add_shell(t, word.failed || !word.p ? "" : word.p);
+	t->failed = t->failed || word.failed;
+	free(word.p);
+}
+
+static int put_disk(struct writer *w, const struct machine_disk *d)
+{
+	struct text *t = &w->text;
+
+	if (d->medium != MEDIUM_DISK)
+		return LOSS(w, "removable", "There is no %s drive.",
+			    machine_medium_name(d->medium));
+	if (!d->path && !d->member)
+		return LOSS(w, "disk-file", "A disk that is in no file is left "
+			    "out.");
+	text_add(t, " \\\n\t--disk ");
+	add_file(t, d->path ? d->path : w->m->source_path ? w->m->source_path :
+		 "");
+	if (d->member) {
+		text_add(t, ",member=");
+		text_add_shell(t, d->member);
+	} else if (d->format) {
+		text_add(t, ",format=");
+		text_add_shell(t, d->format);
+	}
+	if (d->readonly)
+		text_add(t, ",readonly");
+	else if (d->nonpersistent)
+		text_add(t, ",overlay");
+	if (d->serial && !strchr(d->serial, ',')) {
+		text_add(t, ",serial=");
+		text_add_shell(t, d->serial);
+	}
+	if (d->bus != BUS_VIRTIO)
+		return LOSS(w, "disk-bus", "A disk on \"%s\" is put on "
+			    "\"virtio\".", machine_bus_name(d->bus));
+	return 0;
+}
+
+static int put_kernel(struct writer *w)
+{
+	const struct machine *m = w->m;
+	struct text *t = &w->text;
+
+	if (!m->kernel)
+		return 0;
+	text_add(t, " \\\n\t--kernel ");
+	text_add_shell(t, m->kernel);
+	if (m->initrd) {
+		text_add(t, " --initrd ");
+		text_add_shell(t, m->initrd);
+	}
+	if (m->cmdline) {
+		text_add(t, " --append ");
+		text_add_shell(t, m->cmdline);
+	}
+	return 0;
+}
+
+static int put_losses(struct writer *w)
+{
+	const struct machine *m = w->m;
+	int rc = 0;
+
+	if (m->firmware == FIRMWARE_UEFI)
+		rc = LOSS(w, "uefi", "There is no UEFI firmware; the machine "
+			  "boots by BIOS.");
+	if (!rc && m->tpm)
+		rc = LOSS(w, "tpm", "There is no TPM.");
+	if (!rc && m->sound)
+		rc = LOSS(w, "sound", "There is no sound card.");
+	if (!rc && m->usb)
+		rc = LOSS(w, "usb", "There is no USB.");
+	if (!rc && m->n_nics)
+		rc = LOSS(w, "nic", "Network cards are not in the command "
+			  "line.");
+	return rc ? rc : writer_losses(w);
+}
+
+int vmm_write(struct writer *w)
+{
+	const struct machine *m = w->m;
+	struct text *t = &w->text;
+	uint64_t memory;
+	int rc;
+
+	rc = writer_memory(w, &memory);
+	if (rc)
+		return rc;
+	text_add(t, "#!/bin/sh\n# Runs the machine; more options may be "
+		 "given.\ncd \"$(dirname \"$0\")\" &&\nexec vmm run");
+	text_add(t, " \\\n\t--memory %lluM --cpus %u",
+		 (unsigned long long)div_round_up(memory, 1u << 20),
+		 m->n_cpus);
+	if (m->cores)
+		text_add(t, ",sockets=%u,cores=%u,threads=%u", m->sockets,
+			 m->cores, m->threads);
+	rc = put_kernel(w);
+	for (size_t i = 0; i < m->n_disks && !rc; i++)
+		rc = put_disk(w, &m->disks[i]);
+	if (m->rng)
+		text_add(t, " \\\n\t--rng");
+	if (m->balloon)
+		text_add(t, " \\\n\t--balloon");
+	text_add(t, " \"$@\"\n");
+	if (!rc)
+		rc = put_losses(w);
+	return rc ? rc : writer_file(w, "-run.sh", true);
+}
