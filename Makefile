@@ -3,6 +3,7 @@
 #
 #   imgfmt/*.c imgfmt/*/*.c    libimgfmt
 #   convert/*/*.c ...          libconvert, on top of it
+#   clone/*.c                  libclone, on top of that
 #   vmm/*.c vmm/*/*.c ...      libvmm, on top of libimgfmt
 #   tools/cli/*.c              what the programs share
 #   tools/PROGRAM/*.c          a program, its man page and completion
@@ -88,6 +89,7 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 $(if $(wildcard $(B)/vmm/.),$(shell rm -rf $(B)/vmm))
 IMGFMT_SRC := $(call have_src,imgfmt/*.c imgfmt/*/*.c)
 CONVERT_SRC := $(call have_src,convert/*/*.c convert/*/*/*.c)
+CLONE_SRC := $(call have_src,clone/*.c)
 VMM_SRC := $(call have_src,vmm/*.c vmm/*/*.c vmm/*/*/*.c)
 CLI_SRC := $(wildcard tools/cli/*.c)
 PROGRAMS := $(filter-out cli,$(patsubst tools/%/,%,\
@@ -99,8 +101,9 @@ FUZZ_SRC := $(filter-out $(FUZZ_MAIN),$(wildcard tests/fuzz/*.c))
 
 LIBIMGFMT := $(B)/libimgfmt.a
 LIBCONVERT := $(B)/libconvert.a
+LIBCLONE := $(B)/libclone.a
 LIBVMM := $(B)/libvmm.a
-LIBRARIES := $(LIBCONVERT) $(LIBVMM) $(LIBIMGFMT)
+LIBRARIES := $(LIBCLONE) $(LIBCONVERT) $(LIBVMM) $(LIBIMGFMT)
 SHARED := $(B)/libimgfmt.so.$(VERSION)
 PROGRAM_BIN := $(PROGRAMS:%=$(B)/%)
 TEST_BIN := $(patsubst %.c,$(B)/%,$(TEST_SRC))
@@ -128,13 +131,14 @@ $(B)/obj/%.o: %.c $(B)/flags | $(NEEDS)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The same for the lists of sources, so that a removed one leaves the archives.
-SOURCES := $(IMGFMT_SRC) / $(CONVERT_SRC) / $(VMM_SRC) / $(CLI_SRC)
+SOURCES := $(IMGFMT_SRC) / $(CONVERT_SRC) / $(CLONE_SRC) / $(VMM_SRC) / $(CLI_SRC)
 ifneq ($(file <$(B)/sources),$(SOURCES))
 $(file >$(B)/sources,$(SOURCES))
 endif
 
 $(LIBIMGFMT): $(call obj,$(IMGFMT_SRC))
 $(LIBCONVERT): $(call obj,$(CONVERT_SRC))
+$(LIBCLONE): $(call obj,$(CLONE_SRC))
 $(LIBVMM): $(call obj,$(VMM_SRC))
 $(LIBRARIES): $(B)/sources
 	rm -f $@
