@@ -276,15 +276,13 @@ out:
 	return rc;
 }
 
-void base_remove(const char *base, const char *const *clones, size_t n)
+void base_tidy(const char *base)
 {
 	struct base b;
 	json_t *list;
 
 	if (base_open(base, LOCK_EX, &b, NULL) || !b.root)
 		goto out;
-	(void)clones, (void)n;
-	/* What was added last does not exist. */
 	list = json_object_get(b.root, "clones");
 	drop_missing(&b, list);
 	if (json_array_size(list)) {

@@ -20,13 +20,16 @@
  */
 int base_check(const char *base, struct err *e);
 
-/* Before the clones appear: count `clones` (where they will be) and take write
- * permission from the base.  Names of clones that are gone are dropped.
+/* Count `clones` and take write permission from the base.  Called before they get
+ * their names, so that none is ever without its count, and once more behind that,
+ * for names of clones that are gone are dropped at each call, by others too.
  */
 int base_add(const char *base, const char *const *clones, size_t n,
 	     struct err *e);
-/* They will not appear after all. */
-void base_remove(const char *base, const char *const *clones, size_t n);
+/* Drop the names of clones that are gone; a base without any gets its permissions
+ * back, and its list goes.
+ */
+void base_tidy(const char *base);
 
 struct base_state {
 	bool counted;		/* there is a BASE.clones.json */

@@ -342,6 +342,7 @@ int netconf_set_address(const char *manager, const char *text,
 	int rc = 0;
 
 	replace(text, c, &first, &f);
+	lines &= c->to.len != ADDRESS_NO_LEN;
 	lines &= longer || !address_same_network(&c->from, &c->to,
 						 c->from.len);
 	if (lines && f.addresses && !first.failed)
