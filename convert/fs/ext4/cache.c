@@ -8,11 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/fs/ext4/reader.h"
+#include "convert/fs/ext4/journal.h"
 #include "imgfmt/base/buf.h"
 #include "imgfmt/base/bytes.h"
-
-#define JBD2_MAGIC 0xc03b3998u
 
 /* The first one of a block that is not in front of `block`. */
 static size_t find_fresh(const struct ext4 *x, uint64_t block)

@@ -57,6 +57,8 @@ static int replay_in_memory(struct ext4 *x, struct err *e)
 			    "of %u bytes, the one on the volume of %u",
 			    after.block_size, x->s.block_size);
 	x->s = after;
+	if (x->journal_error)
+		x->s.state |= STATE_ERROR;
 	return 0;
 }
 
@@ -80,7 +82,8 @@ int ext4_open(struct img *volume, struct ext4 **out, struct err *e)
 		rc = ext4_decode_super(sb, img_size(volume), &x->s, e);
 	if (!rc && alloc_buffers(x))
 		rc = fail(e, ENOMEM, "out of memory");
-	if (!rc && x->s.incompat & INCOMPAT_RECOVER)
+	x->dirty = x->s.incompat & INCOMPAT_RECOVER;
+	if (!rc && x->dirty)
 		rc = replay_in_memory(x, e);
 	if (rc) {
 		ext4_close(x);
@@ -88,6 +91,23 @@ int ext4_open(struct img *volume, struct ext4 **out, struct err *e)
 	}
 	*out = x;
 	return 0;
+}
+
+/* Can what the bitmaps say be believed? */
+static bool trust_bitmaps(const struct ext4 *x, struct err *note)
+{
+	if (x->s.state & STATE_ERROR) {
+		fail(note, EUCLEAN, "the file system is marked as having errors: "
+		     "all of it counts as used");
+		return false;
+	}
+	if (!(x->s.state & STATE_VALID) &&
+	    !(x->s.compat & COMPAT_HAS_JOURNAL)) {
+		fail(note, EUCLEAN, "the file system was not unmounted cleanly and "
+		     "has no journal: all of it counts as used");
+		return false;
+	}
+	return true;
 }
 
 /* Identity before all checks: a damaged ext4 is still one. */
@@ -112,10 +132,11 @@ static int open_fs(struct fs *fs, struct err *e)
 	if (rc)
 		return rc;
 	fs->state = x;
+	x->note = &fs->id.note;
 	fs->id.block_size = x->s.block_size;
-	fs->id.dirty = x->s.incompat & INCOMPAT_RECOVER ||
-		       !(x->s.state & STATE_VALID);
+	fs->id.dirty = x->dirty || !(x->s.state & STATE_VALID);
 	fs->id.has_files = true;
+	fs->id.has_map = trust_bitmaps(x, &fs->id.note);
 	return 0;
 }
 

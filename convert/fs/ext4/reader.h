@@ -86,6 +86,7 @@ struct ext4_range {
 
 struct ext4 {
 	struct img *volume;
+	struct err *note;		/* for what is found later; or NULL */
 	struct ext4_super s;
 	struct ext4_cache cache;
 	uint8_t *block;			/* one block, for who needs it briefly */
@@ -93,6 +94,9 @@ struct ext4 {
 	struct ext4_fresh *fresh;
 	size_t n_fresh;
 	uint32_t next_sequence;		/* behind the last transaction */
+	uint64_t journal_block;		/* of its superblock */
+	bool dirty;			/* there was a journal to replay */
+	bool journal_error;		/* the kernel had aborted it */
 	/* The inode read last. */
 	uint8_t *raw;
 	/* The nodes on the way to the extent looked up last. */
@@ -104,7 +108,8 @@ struct ext4 {
 	/* map.c: the metadata's places, sorted, and one group's bitmap. */
 	struct ext4_range *meta;
 	size_t n_meta, meta_cap;
-	bool meta_known, meta_too_many;
+	bool meta_known;
+	int meta_failed;		/* its places cannot be known */
 	uint8_t *bitmap;
 	uint64_t bitmap_group;		/* UINT64_MAX: none */
 };
@@ -214,7 +219,7 @@ int ext4_xattr_by_name(struct ext4 *x, const struct ext4_inode *in,
 		       struct err *e);
 #define EXT4_XATTR_SYSTEM 7u		/* inline data is "data" there */
 
-/* journal.c: find what a dirty journal holds; x->fresh and x->next_sequence. */
+/* journal.c: find what a dirty journal holds: x->fresh and what stands with it. */
 int ext4_journal_scan(struct ext4 *x, struct err *e);
 
 /* map.c.  Whole groups or parts of them, in bytes. */
