@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ext4_files.c - file systems that mke2fs makes of a folder, with every feature it
- * has, show that folder.  CHECK_ALL=1 for all rows.
+ * has, show that folder; and their allocation map is dumpe2fs's.  CHECK_ALL=1 for
+ * all rows.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 #include "tests/check.h"
 #include "tests/lib/fstree.h"
 #include "tests/lib/scratch.h"
+
+static struct err e;
 
 static const struct {
 	const char *options, *size;
@@ -35,15 +38,81 @@ static const struct {
 	{ "-t ext4 -O bigalloc -b 1024 -C 65536", "128M", false, true, 0 },
 	{ "-t ext4 -O large_dir,ea_inode", "64M", true, true, 0 },
 	{ "-t ext4 -O ^flex_bg -g 1024", "64M", false, true, 0 },
-	{ "-t ext4 -G 4 -b 1024 -g 1024 -E packed_meta_blocks=1", "64M", false, true,
-	  0 },
-	{ "-t ext4 -O quota,project -E quotatype=usrquota:prjquota", "64M", false, true, 0 },
+	{ "-t ext4 -G 4 -b 1024 -g 1024 -E packed_meta_blocks=1", "64M",
+	  false, true, 0 },
+	{ "-t ext4 -O quota,project -E quotatype=usrquota:prjquota", "64M",
+	  false, true, 0 },
 	{ "-t ext4 -O mmp", "64M", false, true, 0 },
 	{ "-t ext4 -O casefold,encrypt,verity", "64M", false, true, 0 },
-	{ "-t ext4 -O metadata_csum_seed,fast_commit,stable_inodes", "64M", false, true, 0 },
-	{ "-t ext4 -O ^huge_file,^dir_nlink,^extra_isize,^filetype", "64M", false, true, 0 },
+	{ "-t ext4 -O metadata_csum_seed,fast_commit,stable_inodes", "64M",
+	  false, true, 0 },
+	{ "-t ext4 -O ^huge_file,^dir_nlink,^extra_isize,^filetype", "64M",
+	  false, true, 0 },
 	{ "-t ext4 -O orphan_file", "64M", false, true, 0 },
 };
+
+/* "  Free blocks: 3, 7-9, ..." of all groups, one byte a block.  Of a cluster
+ * only the first block is named.
+ */
+static uint8_t *dumpe2fs_free(uint64_t n_blocks, uint32_t block_size)
+{
+	uint64_t ratio = 1;
+	uint8_t *free_blocks = calloc(n_blocks, 1);
+	FILE *f = popen("PATH=$PATH:/usr/sbin dumpe2fs image 2>/dev/null", "r");
+	char *line = NULL, *p;
+	size_t cap = 0;
+
+	CHECK(free_blocks && f);
+	while (getline(&line, &cap, f) > 0) {
+		if (!strncmp(line, "Cluster size:", 13))
+			ratio = strtoull(line + 13, NULL, 10) / block_size;
+		if (strncmp(line, "  Free blocks: ", 15))
+			continue;
+		for (p = line + 15; *p >= '0' && *p <= '9';) {
+			uint64_t from = strtoull(p, &p, 10), to = from;
+
+			if (*p == '-')
+				to = strtoull(p + 1, &p, 10);
+			to += ratio - 1;
+			CHECK(to < n_blocks);
+			memset(free_blocks + from, 1, to - from + 1);
+			p += *p == ',' ? 2 : 0;
+		}
+	}
+	free(line);
+	CHECK(!pclose(f));
+	return free_blocks;
+}
+
+static void check_map(struct fs *fs, struct img *img)
+{
+	uint32_t size = fs_identity(fs)->block_size;
+	uint64_t n = fs_identity(fs)->size / size, at = 0, unused = 0;
+	uint8_t *free_blocks = dumpe2fs_free(n, size);
+	struct fs_extent ext;
+	bool before = false;
+
+	CHECK(fs_identity(fs)->has_map);
+	for (; at < img_size(img); at += ext.len) {
+		CHECK_OK(fs_map(fs, at, &ext, &e));
+		CHECK(ext.len && ext.offset == at && !(ext.len % size));
+		CHECK(!at || ext.used != before);
+		before = ext.used;
+		for (uint64_t b = at / size; b < (at + ext.len) / size; b++)
+			if (ext.used == (b < n && free_blocks[b])) {
+				fprintf(stderr, "block %" PRIu64 " used: %d\n",
+					b, ext.used);
+				exit(1);
+			}
+		unused += ext.used ? 0 : ext.len;
+	}
+	CHECK_EQ(at, img_size(img));
+	CHECK(unused);
+	/* From the middle of an extent. */
+	CHECK_OK(fs_map(fs, 5000, &ext, &e));
+	CHECK(ext.used && ext.offset == 5000);
+	free(free_blocks);
+}
 
 static void check_row(unsigned i)
 {
@@ -63,6 +132,7 @@ static void check_row(unsigned i)
 	fs = fstree_open("image", &img);
 	CHECK(fs_identity(fs)->has_files);
 	CHECK_STR(fs_identity(fs)->label, "a label");
+	check_map(fs, img);
 	n = fstree_compare(fs, "src", rows[i].flags);
 	printf("%s: %u files\n", rows[i].options, n);
 	CHECK(n > 700);

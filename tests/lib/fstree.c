@@ -301,7 +301,7 @@ static int compare_one(void *arg, const char *name, uint64_t ino)
 	}
 	CHECK_OK(fs_stat(s->fs, ino, &fst, &e));
 	CHECK_EQ(fst.ino, ino);
-	if (s->flags & FSTREE_PLAIN) {
+	if (s->flags & (FSTREE_PLAIN | FSTREE_CONTENT)) {
 		CHECK_EQ(fst.mode & S_IFMT, st.st_mode & S_IFMT);
 		if (S_ISREG(st.st_mode))
 			CHECK_EQ(fst.size, st.st_size);

@@ -9,6 +9,7 @@
 
 #define FSTREE_PLAIN	1u	/* folders and regular files only, as on FAT */
 #define FSTREE_NO_XATTR	2u
+#define FSTREE_CONTENT	4u	/* names and content only */
 
 void fstree_make(const char *dir, unsigned flags);
 
