@@ -45,7 +45,7 @@ struct fs_driver {
 		      struct err *e);
 };
 
-extern const struct fs_driver fs_ext4_driver, fs_swap_driver;
+extern const struct fs_driver fs_ext4_driver, fs_fat_driver, fs_swap_driver;
 
 /* What does libblkid say?  Fills in type, uuid and label; an empty type where it
  * knows nothing.

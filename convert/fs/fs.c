@@ -29,7 +29,7 @@ static const struct fs_driver *pick(const char *type, unsigned attempt)
 	} readers[] = {
 		{ "ext2", &fs_ext4_driver }, { "ext3", &fs_ext4_driver },
 		{ "ext4", &fs_ext4_driver }, { "ext4dev", &fs_ext4_driver },
-		{ "jbd", &fs_ext4_driver },
+		{ "jbd", &fs_ext4_driver }, { "vfat", &fs_fat_driver },
 		{ "swap", &fs_swap_driver }, { "swsuspend", &fs_swap_driver },
 	};
 	static const struct fs_driver *const unnamed[] = {

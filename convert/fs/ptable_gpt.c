@@ -21,6 +21,7 @@
 #include <zlib.h>
 
 #include "convert/fs/ptable_parts.h"
+#include "convert/fs/utf16.h"
 #include "imgfmt/base/bytes.h"
 
 /* Products write 128 entries of 128 bytes; this is 256 times as much. */
@@ -120,41 +121,6 @@ static int read_copy(struct img *disk, uint32_t sector, uint64_t lba,
 	return 0;
 }
 
-/* UTF-16 to UTF-8; half a pair becomes U+FFFD. */
-static void name_text(const uint8_t *p, char out[109])
-{
-	size_t n = 0;
-
-	for (unsigned i = 0; i < 36; i++) {
-		uint32_t c = get_le16(p + 2 * i);
-
-		if (!c)
-			break;
-		if (c >= 0xd800 && c < 0xdc00 && i < 35 &&
-		    (get_le16(p + 2 * i + 2) & 0xfc00) == 0xdc00)
-			c = 0x10000 + ((c & 0x3ff) << 10) +
-			    (get_le16(p + 2 * ++i) & 0x3ffu);
-		else if ((c & 0xf800) == 0xd800)
-			c = 0xfffd;
-		if (c < 0x80) {
-			out[n++] = (char)c;
-		} else if (c < 0x800) {
-			out[n++] = (char)(0xc0 | c >> 6);
-			out[n++] = (char)(0x80 | (c & 0x3f));
-		} else if (c < 0x10000) {
-			out[n++] = (char)(0xe0 | c >> 12);
-			out[n++] = (char)(0x80 | (c >> 6 & 0x3f));
-			out[n++] = (char)(0x80 | (c & 0x3f));
-		} else {
-			out[n++] = (char)(0xf0 | c >> 18);
-			out[n++] = (char)(0x80 | (c >> 12 & 0x3f));
-			out[n++] = (char)(0x80 | (c >> 6 & 0x3f));
-			out[n++] = (char)(0x80 | (c & 0x3f));
-		}
-	}
-	out[n] = 0;
-}
-
 static int add_entry(struct img *disk, struct ptable *t, const struct gpt *g,
 		     uint32_t i, struct err *e)
 {
@@ -177,7 +143,7 @@ static int add_entry(struct img *disk, struct ptable *t, const struct gpt *g,
 			    (unsigned long long)last);
 	guid_text(p, part.type_guid);
 	guid_text(p + 16, part.partuuid);
-	name_text(p + 56, part.name);
+	utf16_text(p + 56, 36, part.name);
 	return ptable_add(t, img_size(disk), &part, e);
 }
 

@@ -98,7 +98,8 @@ static void make_sizes(void)
 	}
 }
 
-static void make_many(unsigned n)
+/* FAT has no blanks at a name's end. */
+static void make_many(unsigned n, char blank)
 {
 	char name[300];
 
@@ -109,6 +110,8 @@ static void make_many(unsigned n)
 			"blanks, so that many of these entries fill many blocks "
 			"of a directory, which then needs more than one level of "
 			"its tree, and more than one block");
+		for (char *p = name; *p; p++)
+			*p = *p == ' ' ? blank : *p;
 		make_file(name, i % 70, i);
 	}
 	CHECK(!chdir(".."));
@@ -177,7 +180,10 @@ void fstree_make(const char *dir, unsigned flags)
 	CHECK(!mkdir(dir, 0755) && !chdir(dir));
 	umask(022);
 	make_sizes();
-	make_many(flags & FSTREE_PLAIN ? 100 : 700);
+	if (flags & FSTREE_PLAIN)
+		make_many(100, '_');
+	else
+		make_many(700, ' ');
 	CHECK(!mkdir("a", 0755) && !mkdir("a/b", 0755) && !mkdir("a/b/c", 0755));
 	make_file("a/b/c/deep", 10, 1);
 	make_file("na\xc3\xafve \xe2\x82\xac", 10, 2);
