@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/fs/ext4.h"
 #include "convert/fs/ext_state.h"
 #include "imgfmt/base/buf.h"
 
-/* Before anything is believed.  The journal has been replayed. */
+/* May it be written at all? */
 static int check_features(const struct ext2_super_block *s, struct err *e)
 {
 	struct ext2_super_block *super = (struct ext2_super_block *)s;
@@ -141,7 +142,9 @@ int ext_write_open(struct img *volume, int64_t now, struct ext_write **out,
 		return fail(e, ENOMEM, "out of memory");
 	w->volume = volume;
 	w->now = now;
-	rc = open_checked(volume, EXT2_FLAG_RW, &w->fs, e);
+	rc = ext4_replay(volume, e);
+	if (!rc)
+		rc = open_checked(volume, EXT2_FLAG_RW, &w->fs, e);
 	if (!rc)
 		rc = begin(w, e);
 	if (rc) {

@@ -326,9 +326,9 @@ static void test_refused(void)
 	      "conv=notrunc status=none");
 	refused(-EBUSY, "another machine");
 	shell("truncate -s 4M image");
-	refused(-EUCLEAN, "more than the volume");
+	refused(-EUCLEAN, "but the volume has");
 	shell("truncate -s 0 image; truncate -s 1M image");
-	refused(-EUCLEAN, "the ext file system");
+	refused(-EUCLEAN, "");
 }
 
 static void begin(struct img **img)
