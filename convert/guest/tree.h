@@ -28,7 +28,10 @@ int tree_open(const struct volumes *v, const struct volume *root,
 	      struct tree **out, struct err *e);
 void tree_close(struct tree *t);
 
-/* /etc/fstab, line by line, and what each device is. */
+/* /etc/fstab, line by line, and what each device is.  A line is mounted where its
+ * volume has files and its folder exists, also one that says noauto: /boot may.
+ * Of several on one folder the last counts.
+ */
 struct tree_mount {
 	char *spec, *dir, *type, *options;	/* decoded (\040); owned */
 	unsigned line;				/* in /etc/fstab, from 1 */
@@ -38,6 +41,14 @@ struct tree_mount {
 	bool by_path;
 };
 const struct tree_mount *tree_mounts(const struct tree *t, size_t *n);
+
+/* What a device's name means, as in fstab or root= of a kernel's command line:
+ * UUID=, LABEL=, PARTUUID=, PARTLABEL=, /dev/disk/by-*, /dev/root, and /dev/sda1,
+ * hda1, vda1, xvda1, nvme0n1p1, mmcblk0p1, whose letters and numbers count the
+ * disks in their order.  NULL: none of the disks'.
+ */
+const struct volume *tree_device(const struct tree *t, const char *spec,
+				 bool *by_path);
 
 /* The path of a node; TREE_NOFOLLOW: of a symbolic link itself. */
 #define TREE_NOFOLLOW 1u
