@@ -66,6 +66,11 @@ jq -e '.evidence[0] | .source == "screen" and .text == "grub rescue>"' out \
 	die "the screenshot is no PNG"
 verdict kernel kernel halted
 verdict kernel.qcow2 kernel halted --until root
+verdict kernel kernel halted --disk zeroes,serial=data
+expect_exit 16 "$VMM" boot-test --accel soft --disk there-is-none kernel
+grep -q there-is-none errors || die "a disk is missing: $(cat errors)"
+expect_exit 2 "$VMM" boot-test --accel soft --disk zeroes kernel halts
+grep -q 'one image alone' errors || die "two images: $(cat errors)"
 verdict off loader powered-off --until poweroff
 verdict resets loader reboot-loop
 verdict panics kernel reboot-loop

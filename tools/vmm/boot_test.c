@@ -16,7 +16,7 @@
 enum {
 	OPT_UNTIL = CLI_FIRST_OWN, OPT_TIMEOUT, OPT_ACCEL, OPT_CPUS, OPT_MEMORY,
 	OPT_FIRMWARE, OPT_SCREEN, OPT_SCREENSHOT, OPT_LOG, OPT_JUNIT, OPT_JOBS,
-	OPT_CLOCK, OPT_NO_SANDBOX, OPT_NET,
+	OPT_CLOCK, OPT_NO_SANDBOX, OPT_NET, OPT_DISK,
 };
 
 static int parse_until(struct cli *cli, struct boot_run *b, const char *text)
@@ -46,6 +46,19 @@ static int parse_jobs(struct cli *cli, struct boot_run *b, const char *text)
 	return CLI_DONE;
 }
 
+/* One more disk of the machine, never written either. */
+static int add_disk(struct cli *cli, struct run *run, const char *text)
+{
+	int rc = run_parse_disk(cli, run, text);
+	struct disk *d;
+
+	if (rc != CLI_DONE)
+		return rc;
+	d = &run->disks[run->n_disks - 1];
+	d->overlay = d->how.scratch = !d->how.readonly;
+	return CLI_DONE;
+}
+
 static int take_option(struct cli *cli, struct boot_run *b, int c, char **argv)
 {
 	struct vm_config *config = &b->run.config;
@@ -66,6 +79,8 @@ static int take_option(struct cli *cli, struct boot_run *b, int c, char **argv)
 		return run_parse_memory(cli, optarg, &config->memory);
 	case OPT_NET:
 		return net_parse_next(cli, optarg, b->run.nets, &b->run.n_nets);
+	case OPT_DISK:
+		return add_disk(cli, &b->run, optarg);
 	case OPT_FIRMWARE:
 		config->boot.firmware = optarg;
 		return CLI_DONE;
@@ -103,6 +118,9 @@ static int check_names(struct cli *cli, struct boot_run *b, int argc,
 	if (b->n > MAX_IMAGES)
 		return cli_bad(cli, "%u images, at most %u are possible at once",
 			       b->n, MAX_IMAGES);
+	if (b->n > 1 && b->run.n_disks)
+		return cli_bad(cli, "--disk is possible with one image alone, "
+			       "whose machine has it as well");
 	if (b->n > 1 && (b->log || b->screenshot))
 		return cli_bad(cli, "--log and --screenshot are possible with "
 			       "one image alone");
@@ -129,6 +147,7 @@ static int parse(struct cli *cli, struct boot_run *b, int argc, char **argv)
 		{ "cpus", required_argument, NULL, OPT_CPUS },
 		{ "memory", required_argument, NULL, OPT_MEMORY },
 		{ "firmware", required_argument, NULL, OPT_FIRMWARE },
+		{ "disk", required_argument, NULL, OPT_DISK },
 		{ "net", required_argument, NULL, OPT_NET },
 		{ "screen", required_argument, NULL, OPT_SCREEN },
 		{ "screenshot", required_argument, NULL, OPT_SCREENSHOT },
@@ -243,6 +262,8 @@ static int boot_test_run(struct cli *cli, int argc, char **argv)
 		rc = prepare(cli, &b);
 	if (rc == CLI_DONE)
 		rc = test_all(cli, &b);
+	for (unsigned i = 0; i < b.run.n_disks; i++)
+		disk_fini(&b.run.disks[i]);
 	free(b.run.firmware);
 	free(b.run.vgabios);
 	return rc;
@@ -272,6 +293,8 @@ const struct cli_command cmd_boot_test = {
 "  --clock host|virtual   virtual (soft only, and its default): the verdict is the\n"
 "                         same every time\n"
 "  --firmware FILE        a BIOS image (default: SeaBIOS where its package put it)\n"
+"  --disk FILE[,OPTION...] a further disk of the machine, not booted from, as in vmm\n"
+"                         run (one image)\n"
 "  --net peer,ask=ADDRESS[,OPTION...]\n"
 "                         to pass, that address must answer, too; as in vmm run\n"
 "  -f, --format FMT       of all images, instead of guessing\n"

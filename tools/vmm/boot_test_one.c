@@ -81,7 +81,7 @@ static int open_image(struct cli *cli, const struct boot_run *b,
 }
 
 /* Devices, and the run; the machine has *img from here on. */
-static int run_test(struct vm *vm, struct run *run, struct img **img,
+static int run_test(struct cli *cli, struct vm *vm, struct run *run, struct img **img,
 		    struct boot_test *test, int log, int shot,
 		    struct boot_verdict *v, struct err *e)
 {
@@ -94,6 +94,8 @@ static int run_test(struct vm *vm, struct run *run, struct img **img,
 	rc = vm_add_disk(vm, *img, &disk, e);
 	if (!rc)
 		*img = NULL;
+	if (!rc && run_add_disks(cli, run, vm) != CLI_DONE)
+		rc = fail(e, EIO, "the further disks cannot be had");
 	if (!rc)
 		rc = vm_add_serial(vm, &serial, e);
 	if (!rc)
@@ -124,7 +126,7 @@ static int run_machine(struct cli *cli, struct boot_run *b,
 	}
 	rc = jail_enter(cli, &b->run);
 	if (rc == CLI_DONE &&
-	    run_test(vm, &b->run, img, test, log, shot, v, &e)) {
+	    run_test(cli, vm, &b->run, img, test, log, shot, v, &e)) {
 		cli_error(cli, "%s", e.text);
 		rc = VMM_ERROR;
 	}
@@ -143,6 +145,8 @@ int boot_test_one(struct cli *cli, struct boot_run *b, const char *name, int fd)
 
 	rc = v ? open_image(cli, b, name, &disk, &img) : VMM_ERROR;
 	if (rc == CLI_DONE)
+		rc = run_open_disks(cli, &b->run);
+	if (rc == CLI_DONE)
 		rc = open_output(cli, b->log, &log);
 	if (rc == CLI_DONE)
 		rc = open_output(cli, b->screenshot, &shot);
@@ -156,6 +160,8 @@ int boot_test_one(struct cli *cli, struct boot_run *b, const char *name, int fd)
 		rc = send_result(boot_verdict_json(b, name, disk.format, v),
 				 fd);
 	img_close(img, NULL);
+	for (unsigned i = 0; i < b->run.n_disks; i++)
+		img_close(b->run.images[i], NULL);
 	disk_fini(&disk);
 	boot_test_free(test);
 	free(v);

@@ -179,7 +179,7 @@ static int open_ports(struct cli *cli, struct run *run)
 	return VMM_ERROR;
 }
 
-static int open_disks(struct cli *cli, struct run *run)
+int run_open_disks(struct cli *cli, struct run *run)
 {
 	int rc = CLI_DONE;
 
@@ -188,7 +188,7 @@ static int open_disks(struct cli *cli, struct run *run)
 	return rc;
 }
 
-static int add_disks(struct cli *cli, struct run *run, struct vm *vm)
+int run_add_disks(struct cli *cli, struct run *run, struct vm *vm)
 {
 	struct err e = { "" };
 
@@ -252,7 +252,7 @@ static json_t *list_nets(const struct run *run, struct vm *vm)
 static int add_devices(struct cli *cli, struct run *run, struct vm *vm)
 {
 	struct err e = { "" };
-	int rc = add_ports(run, vm, &e) ? VMM_ERROR : add_disks(cli, run, vm);
+	int rc = add_ports(run, vm, &e) ? VMM_ERROR : run_add_disks(cli, run, vm);
 
 	if (rc == CLI_DONE &&
 	    (run_add_nets(run, vm, &e) ||
@@ -303,7 +303,7 @@ static int run_machine(struct cli *cli, struct run *run)
 		cli_error(cli, "%s", e.text);
 		return VMM_ERROR;
 	}
-	status = open_disks(cli, run);
+	status = run_open_disks(cli, run);
 	if (status == CLI_DONE)
 		status = jail_enter(cli, run);
 	if (status == CLI_DONE)

@@ -55,9 +55,13 @@ int run_parse_memory(struct cli *cli, const char *text, uint64_t *bytes);
 int run_parse_cpus(struct cli *cli, const char *text, struct cpu_topology *t);
 int run_parse_timeout(struct cli *cli, const char *text, uint64_t *ns);
 int run_parse_screen(struct cli *cli, struct run *run, const char *text);
+int run_parse_disk(struct cli *cli, struct run *run, const char *text);
 int run_parse_clock(struct cli *cli, struct vm_config *config,
 		    const char *text);
 
+/* run.c: the disks of run->disks; print errors; CLI_DONE, or the exit status. */
+int run_open_disks(struct cli *cli, struct run *run);
+int run_add_disks(struct cli *cli, struct run *run, struct vm *vm);
 int run_add_nets(struct run *run, struct vm *vm, struct err *e);
 
 /* run->accel to run->config.accel; prints errors; CLI_DONE, or the exit status. */

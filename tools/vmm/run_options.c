@@ -143,7 +143,7 @@ static int add_serial(struct cli *cli, struct run *run, const char *text)
 	return CLI_DONE;
 }
 
-static int add_disk(struct cli *cli, struct run *run, const char *text)
+int run_parse_disk(struct cli *cli, struct run *run, const char *text)
 {
 	if (run->n_disks == RUN_MAX_DISKS)
 		return cli_bad(cli, "--disk is possible %u times",
@@ -210,7 +210,7 @@ static int take_option(struct cli *cli, struct run *run, int c, char **argv)
 	case OPT_CPUS:
 		return run_parse_cpus(cli, optarg, &config->topology);
 	case OPT_DISK:
-		return add_disk(cli, run, optarg);
+		return run_parse_disk(cli, run, optarg);
 	case OPT_ACCEL:
 		return run_parse_accel(cli, run, optarg);
 	case OPT_CPU:
