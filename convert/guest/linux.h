@@ -43,6 +43,8 @@ struct linux_guest {
 	size_t n_refusals;
 	char **notes;			/* sentences: odd, but no hindrance */
 	size_t n_notes;
+
+	struct linux_pool *pool;	/* internal: owns the strings */
 };
 
 /* `disks` are those of `v`; both are borrowed until linux_free(), which also
