@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* plan.h - the parts of linux_plan().  Internal to linux.h. */
+#ifndef CONVERT_GUEST_PLAN_H
+#define CONVERT_GUEST_PLAN_H
+
+#include "convert/guest/linux.h"
+
+struct plan {
+	const struct linux_guest *g;
+	const struct linux_plan_args *args;
+	struct edits *ed;
+};
+
+/* A text file as it is planned by now, the caller's; NULL: there is none. */
+int plan_text(struct plan *p, const char *path, char **out, struct err *e);
+/* The file's new content; mode 0 is 0644. */
+int plan_write(struct plan *p, const char *path, const char *text,
+	       const char *code, const char *why, struct err *e);
+
+int plan_initramfs(struct plan *p, struct err *e);
+int plan_devices(struct plan *p, struct err *e);
+int plan_console(struct plan *p, struct err *e);
+int plan_network(struct plan *p, struct err *e);
+
+/* Text that grows; `failed` once there was no memory. */
+struct text {
+	char *data;
+	size_t len, cap;
+	bool failed;
+};
+void text_add(struct text *t, const char *data, size_t len);
+void text_puts(struct text *t, const char *text);
+
+#endif
