@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ext4_files.c - file systems that mke2fs makes of a folder, with every feature it
- * has, show that folder; and their allocation map is dumpe2fs's.  CHECK_ALL=1 for
- * all rows.
+ * has, show that folder; their allocation map is dumpe2fs's, and blocks belong
+ * to the file that debugfs says.  CHECK_ALL=1 for all rows.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +114,69 @@ static void check_map(struct fs *fs, struct img *img)
 	free(free_blocks);
 }
 
+struct owner {
+	const char *want;
+	unsigned n, found;
+};
+
+static int see_owner(void *arg, const char *path)
+{
+	struct owner *o = arg;
+
+	o->n++;
+	if (!strcmp(path, o->want))
+		o->found++;
+	return 0;
+}
+
+/* Each block that debugfs says is a file's belongs to this file only. */
+static void check_owner(struct fs *fs, const char *path)
+{
+	uint32_t size = fs_identity(fs)->block_size;
+	unsigned long long block;
+	unsigned n = 0;
+	FILE *f;
+
+	CHECK(fstree_run("debugfs -R 'blocks %s' image 2>/dev/null >blocks",
+			 path));
+	f = fopen("blocks", "r");
+	CHECK(f);
+	while (fscanf(f, "%llu", &block) == 1) {
+		struct owner o = { .want = path };
+
+		if (n++ % 50)
+			continue;
+		CHECK_OK(fs_owners(fs, block * size + 10, 20, see_owner, &o,
+				   &e));
+		CHECK(o.n == 1 && o.found == 1);
+	}
+	CHECK(n && !fclose(f));
+}
+
+static int stop_at_once(void *arg, const char *path)
+{
+	return path ? *(int *)arg : 0;
+}
+
+static void check_owners(struct fs *fs)
+{
+	struct owner o = { .want = "(file system's own)" };
+	int seven = 7;
+
+	check_owner(fs, "/size-300000");
+	check_owner(fs, "/many");
+	check_owner(fs, "/sparse");
+	check_owner(fs, "/");
+	CHECK_OK(fs_owners(fs, 1500, 1, see_owner, &o, &e));
+	CHECK(o.n == 1 && o.found == 1);
+	CHECK_EQ(fs_owners(fs, 1500, 1, stop_at_once, &seven, &e), 7);
+	/* All of it: every file with a block of its own. */
+	o.n = o.found = 0;
+	o.want = "/many";
+	CHECK_OK(fs_owners(fs, 0, fs_identity(fs)->size, see_owner, &o, &e));
+	CHECK(o.n > 15 && o.found == 1);
+}
+
 static void check_row(unsigned i)
 {
 	struct img *img;
@@ -133,6 +196,7 @@ static void check_row(unsigned i)
 	CHECK(fs_identity(fs)->has_files);
 	CHECK_STR(fs_identity(fs)->label, "a label");
 	check_map(fs, img);
+	check_owners(fs);
 	n = fstree_compare(fs, "src", rows[i].flags);
 	printf("%s: %u files\n", rows[i].options, n);
 	CHECK(n > 700);

@@ -25,7 +25,7 @@ bool fstree_run(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(command + n, sizeof(command) - (size_t)n - 16, fmt, ap);
 	va_end(ap);
-	strcat(command, " 2>&1) >log");
+	strcat(command, "\n) >log 2>&1");
 	return !system(command);
 }
 

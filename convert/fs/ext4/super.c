@@ -184,6 +184,10 @@ static int get_inodes(const uint8_t *sb, struct ext4_super *s, struct err *e)
 		return fail(e, EUCLEAN, "the superblock's inode size is %u, must "
 			    "be a power of two from 128 to %u", s->inode_size,
 			    s->block_size);
+	if (s->n_groups * (uint64_t)s->inodes_per_group * s->inode_size >
+	    s->n_blocks << s->block_bits)
+		return fail(e, EUCLEAN, "the superblock's %u inodes of %u bytes "
+			    "do not fit on it", s->n_inodes, s->inode_size);
 	s->n_gdt = (uint32_t)div_round_up(s->n_groups, per_block);
 	s->reserved_gdt = get_le16(sb + 0xce);
 	if (s->reserved_gdt > s->block_size / 4)
