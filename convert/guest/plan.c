@@ -8,22 +8,6 @@
 #include "convert/guest/plan.h"
 #include "imgfmt/base/buf.h"
 
-void text_add(struct text *t, const char *data, size_t len)
-{
-	if (t->failed || array_grow(&t->data, &t->cap, t->len + len + 1, 1)) {
-		t->failed = true;
-		return;
-	}
-	memcpy(t->data + t->len, data, len);
-	t->len += len;
-	t->data[t->len] = 0;
-}
-
-void text_puts(struct text *t, const char *text)
-{
-	text_add(t, text, strlen(text));
-}
-
 int plan_text(struct plan *p, const char *path, char **out, struct err *e)
 {
 	size_t len;

@@ -4,6 +4,7 @@
 #define CONVERT_GUEST_PLAN_H
 
 #include "convert/guest/linux.h"
+#include "imgfmt/base/text.h"
 
 struct plan {
 	const struct linux_guest *g;
@@ -21,14 +22,5 @@ int plan_initramfs(struct plan *p, struct err *e);
 int plan_devices(struct plan *p, struct err *e);
 int plan_console(struct plan *p, struct err *e);
 int plan_network(struct plan *p, struct err *e);
-
-/* Text that grows; `failed` once there was no memory. */
-struct text {
-	char *data;
-	size_t len, cap;
-	bool failed;
-};
-void text_add(struct text *t, const char *data, size_t len);
-void text_puts(struct text *t, const char *text);
 
 #endif

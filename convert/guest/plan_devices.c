@@ -67,13 +67,13 @@ static int edit_table(struct plan *p, const char *path, unsigned word,
 			strndup(line + at, len);
 		name = spec ? lasting(p, spec, false) : NULL;
 		if (name) {
-			text_add(&out, line, at);
+			text_put(&out, line, at);
 			text_puts(&out, name);
-			text_add(&out, line + at + len,
+			text_put(&out, line + at + len,
 				 (size_t)(next - line) - at - len);
 			changed = true;
 		} else {
-			text_add(&out, line, (size_t)(next - line));
+			text_put(&out, line, (size_t)(next - line));
 		}
 		free(spec);
 		free(name);
@@ -81,8 +81,8 @@ static int edit_table(struct plan *p, const char *path, unsigned word,
 	if (out.failed)
 		rc = fail(e, ENOMEM, "no memory for a plan");
 	else if (changed)
-		rc = plan_write(p, path, out.data, code, why, e);
-	free(out.data);
+		rc = plan_write(p, path, out.p, code, why, e);
+	free(out.p);
 	free(text);
 	return rc;
 }
@@ -122,20 +122,20 @@ static int edit_words(struct plan *p, const char *path, const char *const *keys,
 			free(spec);
 		}
 		if (name) {
-			text_add(&out, at, key);
+			text_put(&out, at, key);
 			text_puts(&out, name);
 			changed = true;
 			at += key + len;
 		} else {
-			text_add(&out, at++, 1);
+			text_put(&out, at++, 1);
 		}
 		free(name);
 	}
 	if (out.failed)
 		rc = fail(e, ENOMEM, "no memory for a plan");
 	else if (changed)
-		rc = plan_write(p, path, out.data, code, why, e);
-	free(out.data);
+		rc = plan_write(p, path, out.p, code, why, e);
+	free(out.p);
 	free(text);
 	return rc;
 }
@@ -251,20 +251,20 @@ static int console_config(struct plan *p, const char *path, struct err *e)
 
 		next = line + len + (line[len] == '\n');
 		if (takes_console(line, len, &end)) {
-			text_add(&out, line, end);
+			text_put(&out, line, end);
 			text_puts(&out, CONSOLE);
-			text_add(&out, line + end, (size_t)(next - line) - end);
+			text_put(&out, line + end, (size_t)(next - line) - end);
 			changed = true;
 		} else {
-			text_add(&out, line, (size_t)(next - line));
+			text_put(&out, line, (size_t)(next - line));
 		}
 	}
 	if (out.failed)
 		rc = fail(e, ENOMEM, "no memory for a plan");
 	else if (changed)
-		rc = plan_write(p, path, out.data, "serial-console",
+		rc = plan_write(p, path, out.p, "serial-console",
 				"The kernel speaks on the serial port too.", e);
-	free(out.data);
+	free(out.p);
 	free(text);
 	return rc;
 }

@@ -170,11 +170,11 @@ static char *dep_line(struct job *job, const char *value)
 		free(name);
 	}
 	if (!copy || line.failed) {
-		free(line.data);
-		line.data = NULL;
+		free(line.p);
+		line.p = NULL;
 	}
 	free(copy);
-	return line.data;
+	return line.p;
 }
 
 /* The guest's lines for the new modules, as entries and as text. */
@@ -260,13 +260,13 @@ static int merge(struct job *job, const char *name, struct kmod_index *add,
 	snprintf(bin, sizeof(bin), "%s.bin", name);
 	trie = index_of(job, bin);
 	if (text || !trie) {
-		text_add(&all, text ? text->content : "", text ? text->size : 0);
-		if (all.len && all.data[all.len - 1] != '\n')
+		text_put(&all, text ? text->content : "", text ? text->size : 0);
+		if (all.len && all.p[all.len - 1] != '\n')
 			text_puts(&all, "\n");
-		text_add(&all, more->data ? more->data : "", more->len);
+		text_put(&all, more->p ? more->p : "", more->len);
 		rc = all.failed ? fail(e, ENOMEM, "no memory for %s", name) :
-			add_index(job, name, all.data, all.len, e);
-		free(all.data);
+			add_index(job, name, all.p, all.len, e);
+		free(all.p);
 	}
 	if (rc || (text && !trie))
 		return rc;
@@ -297,8 +297,8 @@ static int add_indexes(struct job *job, struct err *e)
 		rc = merge(job, "modules.alias", &aliases, &alias_text, e);
 	kmod_fini(&deps);
 	kmod_fini(&aliases);
-	free(dep_text.data);
-	free(alias_text.data);
+	free(dep_text.p);
+	free(alias_text.p);
 	return rc;
 }
 
@@ -368,13 +368,13 @@ static int append(struct job *job, struct err *e)
 	why = str_printf("The initramfs of the kernel %s lacks %s: they are "
 			 "appended behind its %llu bytes, where it may be cut "
 			 "off again.", job->k->version,
-			 names.data ? names.data : "", (unsigned long long)
+			 names.p ? names.p : "", (unsigned long long)
 			 job->fs.len);
 	n.why = why;
 	rc = why && !names.failed ?
 		edits_append(job->p->ed, job->k->initrd, data, len, &n, e) :
 		fail(e, ENOMEM, "no memory for a plan");
-	free(names.data);
+	free(names.p);
 	free(why);
 	free(data);
 	return rc;
@@ -424,17 +424,17 @@ static int keep_initramfs_tools(struct plan *p, struct err *e)
 	if (rc)
 		return rc;
 	text_puts(&all, text ? text : "");
-	if (all.len && all.data[all.len - 1] != '\n')
+	if (all.len && all.p[all.len - 1] != '\n')
 		text_puts(&all, "\n");
 	for (size_t i = 0; i < 4; i++) {
 		text_puts(&all, names[i]);
 		text_puts(&all, "\n");
 	}
 	rc = all.failed ? fail(e, ENOMEM, "no memory for a plan") :
-		plan_write(p, path, all.data, "initramfs-modules",
+		plan_write(p, path, all.p, "initramfs-modules",
 			   "The initramfs that the next kernel gets has virtio's "
 			   "drivers too.", e);
-	free(all.data);
+	free(all.p);
 	free(text);
 	return rc;
 }

@@ -192,7 +192,7 @@ static char *replace_mac(const char *text, const char *old, const char *new)
 
 	while (*text) {
 		if (strncasecmp(text, old, 17)) {
-			text_add(&out, text++, 1);
+			text_put(&out, text++, 1);
 			continue;
 		}
 		text_puts(&out, new);
@@ -200,8 +200,8 @@ static char *replace_mac(const char *text, const char *old, const char *new)
 		any = true;
 	}
 	if (any && !out.failed)
-		return out.data;
-	free(out.data);
+		return out.p;
+	free(out.p);
 	return NULL;
 }
 

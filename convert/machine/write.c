@@ -3,40 +3,11 @@
 #include "write.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "imgfmt/base/buf.h"
-
-static void put(struct text *t, const char *p, size_t len)
-{
-	if (t->failed || array_grow(&t->p, &t->cap, t->len + len + 1, 1)) {
-		t->failed = true;
-		return;
-	}
-	memcpy(t->p + t->len, p, len);
-	t->len += len;
-	t->p[t->len] = 0;
-}
-
-void text_add(struct text *t, const char *fmt, ...)
-{
-	char *s = NULL;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vasprintf(&s, fmt, ap);
-	va_end(ap);
-	if (n < 0) {
-		t->failed = true;
-		return;
-	}
-	put(t, s, (size_t)n);
-	free(s);
-}
 
 void text_add_xml(struct text *t, const char *s)
 {
@@ -46,11 +17,11 @@ void text_add_xml(struct text *t, const char *s)
 			*s == '\'' ? "&apos;" : NULL;
 
 		if (as)
-			put(t, as, strlen(as));
+			text_puts(t, as);
 		else if ((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t')
-			put(t, " ", 1);
+			text_put(t, " ", 1);
 		else
-			put(t, s, 1);
+			text_put(t, s, 1);
 	}
 }
 
@@ -60,16 +31,16 @@ void text_add_shell(struct text *t, const char *s)
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:=+@%";
 
 	if (*s && !s[strspn(s, plain)]) {
-		put(t, s, strlen(s));
+		text_puts(t, s);
 		return;
 	}
-	put(t, "'", 1);
+	text_put(t, "'", 1);
 	for (; *s; s++)
 		if (*s == '\'')
-			put(t, "'\\''", 4);
+			text_put(t, "'\\''", 4);
 		else
-			put(t, s, 1);
-	put(t, "'", 1);
+			text_put(t, s, 1);
+	text_put(t, "'", 1);
 }
 
 const char *disk_name(const struct machine_disk *d)

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* write.h - what the writers of descriptions share: text that grows, quoting, and
- * the files of an output.  Internal to convert/machine.
+/* write.h - what the writers of descriptions share: quoting, and the files of an
+ * output.  Internal to convert/machine.
  */
 #ifndef CONVERT_MACHINE_WRITE_H
 #define CONVERT_MACHINE_WRITE_H
 
 #include "convert/machine/formats.h"
+#include "imgfmt/base/text.h"
 
-/* Out of memory shows at the end. */
-struct text {
-	char *p;		/* NUL-terminated once something is in it */
-	size_t len, cap;
-	bool failed;
-};
-
-void text_add(struct text *t, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
 /* With what XML reserves escaped; control characters become spaces. */
 void text_add_xml(struct text *t, const char *s);
 /* As one word of a shell. */
