@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Random changes to ext2, ext3 and ext4 file systems of many kinds, the same ones
-# to a plain folder: e2fsck finds nothing, and debugfs gets the folder out again.
+# to a plain folder: e2fsck finds nothing, and our reader and debugfs show the
+# folder again.
 # CHECK_ALL=1: more kinds, more steps.
 . "$(dirname "$0")/../functions.sh"
 PATH=$PATH:/sbin:/usr/sbin

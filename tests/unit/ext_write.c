@@ -11,6 +11,7 @@
 
 #include "convert/fs/ext_write.h"
 #include "tests/check.h"
+#include "tests/lib/fstree.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/sheet.h"
 
@@ -233,6 +234,7 @@ static int random_changes(char **argv)
 	unsigned long steps = strtoul(argv[4], NULL, 0);
 	struct img *img = open_image(argv[1]);
 	struct err e = { "" };
+	struct fs *fs;
 
 	umask(0);
 	seed = strtoul(argv[3], NULL, 0);
@@ -250,6 +252,9 @@ static int random_changes(char **argv)
 	}
 	CHECK_OK(ext_write_flush(w, &e));
 	ext_write_close(w);
+	CHECK_OK(fs_open(img, &fs, &e));
+	printf("%u files\n", fstree_compare(fs, argv[2], FSTREE_CONTENT));
+	fs_close(fs);
 	img_close(img, NULL);
 	close(model);
 	return 0;
@@ -404,6 +409,27 @@ static void test_attributes(void)
 	      "'crtime: 0x6b49d200'");
 }
 
+/* What the journal holds comes first. */
+static void test_journal(void)
+{
+	static const struct ext_new n = { 0600, 0, 0 };
+	struct err e = { "" };
+	struct img *img;
+
+	make("-t ext4");
+	shell("head -c 1024 /dev/zero | tr '\\0' j >junk; "
+	      "block=$(debugfs -R 'blocks /etc/big' image 2>/dev/null | "
+	      "cut -d' ' -f1); "
+	      "printf 'jo -c\njw -b %s junk\njc\n' $block >cmd; "
+	      "debugfs -w -f cmd image >/dev/null 2>&1; "
+	      "dumpe2fs -h image 2>/dev/null | grep -q needs_recovery");
+	begin(&img);
+	CHECK_OK(ext_write_file(w, "etc/new", "x", 1, &n, &e));
+	end(img);
+	shell("debugfs -R 'cat /etc/big' image 2>/dev/null | head -c 1024 | "
+	      "cmp - junk");
+}
+
 /* Deleted while open: freed; being cut: cut. */
 static void test_orphans(const char *options)
 {
@@ -525,6 +551,7 @@ int main(int argc, char **argv)
 	test_refused();
 	test_errors();
 	test_attributes();
+	test_journal();
 	test_orphans("-t ext4");
 	test_orphans("-t ext3");
 	test_hostile("-t ext4 -O ^metadata_csum", many);
