@@ -5,7 +5,8 @@
  * soft_insn [SECONDS [SEED [ROW]]]: forms at random for so long; with CHECK_ALL=1
  * one after the other until each has passed 10000 times, or for so long.  FIRST=1
  * ends at the first difference, BITS=16, 32 or 64 runs such code alone, WALL=SECONDS
- * ends after so long by the clock, TABLE=1 prints what passed in each row.
+ * ends after so long by the clock, TABLE=1 prints what passed in each row, PART=1/3
+ * does every third row alone, from the second.
  *
  * time limit: 480 s
  */
@@ -40,6 +41,7 @@ static struct {
 	bool one_is_enough;
 	double wall;		/* when to end at the latest */
 	unsigned only_code;	/* or N_CODES */
+	unsigned part, parts;	/* rows that are `part` modulo `parts` */
 	unsigned n_reports, n_failed_rows;
 } t;
 
@@ -70,17 +72,21 @@ static void report(const struct gen_form *f, const struct native_state *s)
  * we have nothing?
  */
 static bool jumped_astray(const struct gen_insn *gi,
-			   const struct native_state *s)
+			  const struct native_state *s)
 {
 	uint64_t at = t.twin.host_end.rip - NATIVE_CODE - gi->offset +
 		      twin_segment(&t.twin, s->seg[CPU_CS]).base;
-
 	bool nothing = t.twin.our_end.vector == 14 &&
 		       t.twin.our_end.rip == t.twin.our_end.cr2 &&
 		       t.twin.our_end.rip == t.twin.host_end.rip;
 
-	return (gi->insn.op == OP_JMP_IND || gi->insn.op == OP_CALL_IND) &&
-	       !t.twin.host_end.ran_off && (nothing || at - 1 < gi->len - 1u);
+	switch (gi->insn.op) {
+	case OP_JMP_IND: case OP_CALL_IND: case OP_RET:
+		return !t.twin.host_end.ran_off &&
+		       (nothing || at - 1 < gi->len - 1u);
+	default:
+		return false;
+	}
 }
 
 /* An instruction that is there, from `n` states; how many passed. */
@@ -270,9 +276,18 @@ static void run_all(double seconds)
 	for (unsigned goal = 0; more && !is_over(end);) {
 		more = false;
 		goal = goal < ENOUGH ? goal + ENOUGH / 8 : ENOUGH;
-		for (unsigned row = 0; row < n_op_rows && !is_over(end); row++)
+		for (unsigned row = t.part; row < n_op_rows && !is_over(end);
+		     row += t.parts)
 			more |= all_forms(row, goal);
 	}
+}
+
+static void set_part(const char *part)
+{
+	t.parts = 1;
+	if (part)
+		CHECK(sscanf(part, "%u/%u", &t.part, &t.parts) == 2 &&
+		      t.part < t.parts);
 }
 
 /* Rows, each with what passed least and most. */
@@ -322,6 +337,7 @@ int main(int argc, char **argv)
 	double began;
 
 	t.one_is_enough = getenv("FIRST");
+	set_part(getenv("PART"));
 	t.wall = seconds_of(CLOCK_MONOTONIC) +
 		 (getenv("WALL") ? atof(getenv("WALL")) : 1e9);
 	setvbuf(stdout, NULL, _IOLBF, 0);
