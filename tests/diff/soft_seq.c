@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* soft_seq.c - several instructions in a row, on the software CPU and on the
- * host's: flags that are computed late or not at all, jumps from block to block,
+/* soft_seq.c - several instructions in a row, of 16, 32 and 64 bits, on the software
+ * CPU and on the host's: flags that are computed late or not at all, jumps from block to block,
  * loops, faults in the middle, code that changes itself.  Ours runs them as blocks,
  * one by one, and without its fast forms.
  *
@@ -19,12 +19,17 @@
 #define STATES		12
 #define MAX_REPORTS	5
 
-/* Registers that are kept: the code, the data, the rounds of the loop. */
-#define R_CODE		13
-#define R_DATA		14
-#define R_ROUNDS	15
+/* Registers that are kept: the code, the data, the rounds of the loop.  16 and
+ * 32-bit code has fewer, and finds its own bytes in ES.
+ */
+struct kept { uint8_t code, data, rounds; };
+
+static const struct kept kept64 = { 13, 14, 15 };
+static const struct kept kept32 = { CPU_RDI, CPU_RSI, CPU_RBX };
 
 struct seq {
+	enum code_size code;
+	const struct kept *kept;
 	uint8_t bytes[MAX_LEN];
 	unsigned len, n;
 	unsigned offset;
@@ -43,7 +48,7 @@ static struct {
 	uint16_t rows[1000];
 	unsigned n_rows;
 	uint64_t n_seqs, n, n_insns, n_faults, n_failed;
-	uint64_t by_how[3], n_loops, n_changing;
+	uint64_t by_how[3], n_loops, n_changing, n_legacy;
 } t;
 
 static unsigned to_f(uint64_t efl)
@@ -71,7 +76,7 @@ static bool row_fits(const struct op_row *row)
 	case OP_RET: case OP_ENTER: case OP_LEAVE: case OP_XLAT:
 	case OP_CALL_IND: case OP_JMP_IND: case OP_UD2: case OP_MASKMOVQ:
 	case OP_MASKMOVDQU: case OP_LDMXCSR: case OP_STMXCSR: case OP_FLDCW:
-	case OP_BOUND: case OP_DPPS: case OP_DPPD:
+	case OP_BOUND: case OP_DPPS: case OP_DPPD: case OP_POPA:
 		return false;
 	default:
 		return true;
@@ -84,15 +89,18 @@ static bool is_bit_string(const struct insn *in)
 		in->op == OP_BTC) && OPND_KIND(in->row->opnd[1]) == K_G;
 }
 
-static bool touches_kept(const struct insn *in)
+static bool touches_kept(const struct kept *kept, const struct insn *in)
 {
 	for (unsigned i = 0; i < 3; i++) {
 		enum opnd_kind k = OPND_KIND(in->row->opnd[i]);
 		unsigned reg = insn_opnd_reg(in, i);
 
+		if (reg >= 16)
+			reg -= 16;	/* AH to BH */
 		if ((k == K_G || k == K_R || k == K_Z ||
 		     (k == K_E && !in->mem)) &&
-		    (reg == CPU_RSP || (reg >= R_CODE && reg <= R_ROUNDS)))
+		    (reg == CPU_RSP || reg == kept->code ||
+		     reg == kept->data || reg == kept->rounds))
 			return true;
 	}
 	return false;
@@ -102,10 +110,10 @@ static bool insn_fits(const struct seq *q, const struct gen_insn *gi)
 {
 	const struct insn *in = &gi->insn;
 
-	if (gi->ud || gen_excluded(in) || touches_kept(in) ||
+	if (gi->ud || gen_excluded(in) || touches_kept(q->kept, in) ||
 	    insn_reads(in) & q->undef)
 		return false;
-	if (in->mem && (is_bit_string(in) || in->base != R_DATA))
+	if (in->mem && (is_bit_string(in) || in->base != q->kept->data))
 		return false;
 	if ((in->op == OP_SHLD || in->op == OP_SHRD) && in->osize == 2)
 		return false;
@@ -137,7 +145,8 @@ static void put_insn(struct seq *q)
 
 	for (;;) {
 		uint64_t r = gen_random(&t.gen);
-		struct gen_form f = { .code = CODE_64, .row = t.rows[(r >> 32) % t.n_rows],
+		struct gen_form f = { .code = q->code,
+			.row = t.rows[(r >> 32) % t.n_rows],
 			.size = (r & 0xff) % GS_N,
 			.mem = !(r >> 8 & 3),
 			.prefix = r >> 10 & 3 ? GP_NONE : r >> 12 & 1 ?
@@ -166,7 +175,7 @@ static void put_jump(struct seq *q)
 	struct gen_insn gi;
 	uint8_t b[2] = { (uint8_t)(0x70 | (gen_random(&t.gen) & 15)), 0 };
 
-	CHECK(insn_decode(&t.gen.index, b, 2, CODE_64, false, &gi.insn) ==
+	CHECK(insn_decode(&t.gen.index, b, 2, q->code, false, &gi.insn) ==
 	      DECODE_OK);
 	if (insn_reads(&gi.insn) & q->undef)
 		b[0] = 0xeb;
@@ -188,18 +197,28 @@ static void put_patched(struct seq *q)
 	uint8_t b[5] = { 5 };
 
 	memcpy(b + 1, &v, 4);
+	if (q->code == CODE_16)
+		put(q, "\x66", 1);
 	q->patch = q->len + 1 + gen_random(&t.gen) % 4;
 	put(q, b, 5);
 	if (!q->jump)
 		q->undef &= ~(unsigned)F_ALL;
 }
 
-/* movb $imm8, disp32(%r13), for a place that is not yet known: its own place. */
+/* movb $imm8, disp32(%r13), or %es:disp32(%edi), for a place that is not yet known:
+ * its own place.
+ */
 static unsigned put_patcher(struct seq *q)
 {
 	uint8_t b[8] = { 0x41, 0xc6, 0x85, 0, 0, 0, 0,
 			 (uint8_t)gen_random(&t.gen) };
 
+	if (q->code != CODE_64) {
+		b[0] = 0x26;
+		b[2] = 0x87;
+	}
+	if (q->code == CODE_16)
+		put(q, "\x67", 1);
 	put(q, b, 8);
 	q->changes = true;
 	return q->len - 5;
@@ -207,14 +226,23 @@ static unsigned put_patcher(struct seq *q)
 
 static void put_loop(struct seq *q, unsigned from)
 {
-	const uint8_t dec[] = { 0x49, 0xff, 0xcf };
+	static const struct { uint8_t len, bytes[3]; } dec[] = {
+		[CODE_16] = { 2, { 0x66, 0x4b } }, [CODE_32] = { 1, { 0x4b } },
+		[CODE_64] = { 3, { 0x49, 0xff, 0xcf } } };
 	uint8_t jnz[6] = { 0x0f, 0x85 };
+	unsigned len = q->code == CODE_16 ? 4 : 6;
 	int32_t disp;
 
-	put(q, dec, 3);
-	disp = (int32_t)from - (int32_t)q->len - 6;
-	memcpy(jnz + 2, &disp, 4);
-	put(q, jnz, 6);
+	put(q, dec[q->code].bytes, dec[q->code].len);
+	disp = (int32_t)from - (int32_t)q->len - (int32_t)len;
+	memcpy(jnz + 2, &disp, len - 2);
+	put(q, jnz, len);
+}
+
+static enum code_size any_code(uint64_t r)
+{
+	return r & 2 || !t.twin.has_segments ? CODE_64 :
+	       r & 1 ? CODE_32 : CODE_16;
 }
 
 static void make_seq(struct seq *q)
@@ -223,7 +251,9 @@ static void make_seq(struct seq *q)
 	unsigned n = 2 + (unsigned)(r % 11), patcher = 0, disp, at;
 	bool changes = !(r >> 8 & 7), before = r >> 11 & 1;
 
-	*q = (struct seq){ .loop = r >> 12 & 1, .n = n };
+	*q = (struct seq){ .loop = r >> 12 & 1, .n = n,
+			   .code = any_code(r >> 60) };
+	q->kept = q->code == CODE_64 ? &kept64 : &kept32;
 	q->offset = r >> 13 & 3 ? GEN_OFFSET + (r >> 16 & 15) :
 				   (unsigned)(TWIN_PAGE - (r >> 16) % 40);
 	/* In the second round the end's flags are the beginning's. */
@@ -254,24 +284,49 @@ static void make_seq(struct seq *q)
 	}
 }
 
+/* Segments: in ES lies the code; in DS that data which 16-bit addresses reach, all
+ * of it or up to a limit in its midst; the stack is flat or of 16 bits.
+ */
+static void set_segments(const struct seq *q, struct native_state *s, uint64_t r)
+{
+	uint16_t data = r & 7 ? NATIVE_SEL(NK_DATA16) : NATIVE_SEL(NK_SHORT16);
+
+	s->seg[CPU_CS] = q->code == CODE_16 ? NATIVE_SEL(NK_CODE16) :
+			 r & 8 ? NATIVE_CS32 : NATIVE_SEL(NK_CODE32);
+	s->seg[CPU_DS] = q->code == CODE_32 && r & 16 ? NATIVE_SS64 : data;
+	s->seg[CPU_SS] = r & 32 ? NATIVE_SS64 : NATIVE_SEL(NK_DATA16);
+	s->seg[CPU_ES] = NATIVE_SS64;
+	s->seg[CPU_FS] = r & 64 ? NATIVE_SEL(NK_RO16) : 0;
+	s->seg[CPU_GS] = NATIVE_SEL(NK_DATA16);
+	s->gpr[q->kept->data] -= native_ldt_base(s->seg[CPU_DS]);
+	s->gpr[CPU_RSP] -= native_ldt_base(s->seg[CPU_SS]);
+	for (unsigned i = 0; i < 16; i++)
+		s->gpr[i] = (uint32_t)s->gpr[i];
+}
+
 static void make_state(const struct seq *q, struct native_state *s)
 {
-	uint64_t r = gen_random(&t.gen), v[4];
+	bool legacy = q->code != CODE_64;
+	uint64_t r = gen_random(&t.gen), v[4], data;
 
 	native_init(s);
 	for (unsigned i = 0; i < 16; i++)
 		s->gpr[i] = gen_value(&t.gen);
-	s->gpr[CPU_RSP] = TWIN_HIGH + 0x800 + (r & 0x3ff);
-	s->gpr[R_CODE] = NATIVE_CODE + q->offset;
-	s->gpr[R_DATA] = TWIN_LOW + 0x200 + (r >> 10 & 0xfff);
+	s->gpr[CPU_RSP] = (legacy ? TWIN_RO + TWIN_PAGE : TWIN_HIGH) + 0x800 +
+			  (r & 0x3ff);
+	data = TWIN_LOW + 0x200 + (r >> 10 & 0xfff);
 	if (!(r >> 22 & 15))
-		s->gpr[R_DATA] = TWIN_RO + (r >> 26 & 1) * 2 * TWIN_PAGE -
-				 (r >> 27 & 0x7f);
-	s->gpr[R_ROUNDS] = 1 + (r >> 34 & 3);
+		data = TWIN_RO + (r >> 26 & 1) * 2 * TWIN_PAGE -
+		       (r >> 27 & 0x7f);
+	s->gpr[q->kept->code] = NATIVE_CODE + q->offset;
+	s->gpr[q->kept->data] = data;
+	s->gpr[q->kept->rounds] = 1 + (r >> 34 & 3);
 	s->rflags = r >> 40 & (EFL_STATUS | EFL_DF);
 	for (unsigned i = 0; i < 4; i++)
 		v[i] = gen_value(&t.gen);
-	twin_poke(&t.twin, s->gpr[R_DATA] + (r >> 56) - 128, v, sizeof(v));
+	twin_poke(&t.twin, data + (r >> 56) - 128, v, sizeof(v));
+	if (legacy)
+		set_segments(q, s, gen_random(&t.gen));
 	if (q->fpu)
 		gen_fpu(&t.gen, &q->x87, s->fxsave);
 }
@@ -289,7 +344,9 @@ static void run_seq(const struct seq *q)
 	twin_set_how(&t.twin, how);
 	t.n_seqs++;
 	t.n_loops += q->loop;
+	t.n_legacy += q->code != CODE_64;
 	t.n_changing += q->changes;
+	t.twin.code = q->code;
 	twin_put(&t.twin, q->offset, q->bytes, q->len);
 	for (unsigned i = 0; i < STATES; i++) {
 		make_state(q, &s);
@@ -346,11 +403,12 @@ int main(int argc, char **argv)
 			make_seq(&q);
 			run_seq(&q);
 		}
-	printf("%" PRIu64 " sequences (%" PRIu64 " loops, %" PRIu64 " change "
-	       "themselves), run %" PRIu64 " times (%" PRIu64 " as blocks, %"
-	       PRIu64 " by steps, %" PRIu64 " in general forms; %" PRIu64
-	       " faults), %" PRIu64 " instructions; %" PRIu64 " differ\n",
-	       t.n_seqs, t.n_loops, t.n_changing, t.n, t.by_how[0],
+	printf("%" PRIu64 " sequences (%" PRIu64 " in 16 or 32 bits, %" PRIu64
+	       " loops, %" PRIu64 " change themselves), run %" PRIu64
+	       " times (%" PRIu64 " as blocks, %" PRIu64 " by steps, %" PRIu64
+	       " in general forms; %" PRIu64 " faults), %" PRIu64
+	       " instructions; %" PRIu64 " differ\n",
+	       t.n_seqs, t.n_legacy, t.n_loops, t.n_changing, t.n, t.by_how[0],
 	       t.by_how[1], t.by_how[2], t.n_faults, t.n_insns, t.n_failed);
 	twin_free(&t.twin);
 	return t.n_failed != 0;

@@ -112,7 +112,7 @@ static unsigned put_prefixes(struct gen *g, const struct gen_form *f, uint8_t *b
 
 	if (f->prefix == GP_REX)
 		rex |= (uint8_t)(0x40 | (gen_random(g) & 7));
-	if (g->plain && f->mem)
+	if (g->plain && f->mem && f->code == CODE_64)
 		rex = (uint8_t)((rex & 0x4c) | 0x41);
 	if (byte[f->prefix])
 		b[n++] = byte[f->prefix];
@@ -151,8 +151,10 @@ static uint8_t modrm(struct gen *g, const struct gen_form *f)
 		return (uint8_t)row->ext;
 	if (row->ext < 8)
 		m = (uint8_t)((m & 0xc7) | row->ext << 3);
-	if (g->plain && f->mem)
-		return (uint8_t)((m & 0x38) | 0x46);
+	if (g->plain && f->mem)		/* 16-bit addresses have rSI elsewhere */
+		return (uint8_t)((m & 0x38) | ((f->code == CODE_16) !=
+			(f->code != CODE_64 && f->prefix == GP_67) ? 0x44 :
+			0x46));
 	if (f->mem && m >= 0xc0)
 		m &= 0xbf;
 	return f->mem ? m : m | 0xc0;

@@ -37,7 +37,7 @@ struct gen {
 	uint8_t vectors[GEN_POOL][16];
 	uint64_t n_picked;
 	struct op_index index;
-	bool plain;			/* memory is 8 bits from R14 */
+	bool plain;			/* memory is 8 bits from R14, or rSI */
 	const struct twin *twin;	/* whose segments there are */
 };
 
