@@ -3,6 +3,9 @@
  * what qemu-img check counts, both find the repaired image clean, and what could
  * be read before the repair reads the same after it.
  *
+ * It is long because half of it is a list: a hundred ways to break an image, each
+ * beside what both programs must count.
+ *
  * time limit: 240 s
  */
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* soft_seq.c - several instructions in a row, of 16, 32 and 64 bits, on the software
- * CPU and on the host's: flags that are computed late or not at all, jumps from block to block,
- * loops, faults in the middle, code that changes itself.  Ours runs them as blocks,
- * one by one, and without its fast forms.
+ * CPU and on the host's: flags that are computed late or not at all, jumps from
+ * block to block, loops, faults in the middle, code that changes itself.  Ours runs
+ * them as blocks, one by one, and without its fast forms.
  *
  * soft_seq [SECONDS [SEED]]; FIRST=1 ends at the first difference.
  *

@@ -7,9 +7,10 @@
  * would trap at the next waiting instruction; FNSAVE is none, and clears it.  It
  * leaves an empty stack, as the host's is between functions.
  *
- * Those two take most of the time, and so does FNCLEX: instructions on one or two registers, with all
- * exceptions masked, do without: x87_host_few().  The host's exception flags are then
- * left to accumulate where they are masked; nothing of this program looks at them.
+ * Those two take most of the time, and so does FNCLEX: instructions on one or two
+ * registers, with all exceptions masked, do without: x87_host_few().  The host's
+ * exception flags are then left to accumulate where they are masked; nothing of this
+ * program looks at them.
  */
 #include "x87_host.h"
 
@@ -22,8 +23,8 @@ extern const uint8_t x87_host_regs[8][64][4] __attribute__((visibility("hidden")
 extern const uint8_t x87_host_mems[8][8][4] __attribute__((visibility("hidden")));
 uint64_t x87_host_call(struct x87_image *image, const uint8_t *stub, void *mem,
 		       uint64_t rflags) __attribute__((visibility("hidden")));
-/* The third argument is where the stubs look for memory; gives RFLAGS. */
-uint64_t x87_host_step(const uint8_t *stub, void *unused, void *mem)
+/* Gives RFLAGS. */
+uint64_t x87_host_step(const uint8_t *stub, void *mem)
 	__attribute__((visibility("hidden")));
 
 __asm__(".pushsection .text\n"
@@ -85,6 +86,7 @@ __asm__(".pushsection .text\n"
 	".cfi_startproc\n"
 	"sub $8, %rsp\n"
 	".cfi_adjust_cfa_offset 8\n"
+	"mov %rsi, %rdx\n"
 	"call *%rdi\n"
 	"pushfq\n"
 	".cfi_adjust_cfa_offset 8\n"
@@ -131,7 +133,7 @@ int x87_host_few(struct x87_few *f, unsigned n, unsigned opcode,
 		__asm__ volatile("fldt (%0)" : : "r"(f->st[1]) : "memory");
 	if (n)
 		__asm__ volatile("fldt (%0)" : : "r"(f->st[0]) : "memory");
-	f->rflags = x87_host_step(stub_of(opcode, modrm), NULL, mem);
+	f->rflags = x87_host_step(stub_of(opcode, modrm), mem);
 	__asm__ volatile("fnstsw %0" : "=a"(sw) : : "memory");
 	left = -((unsigned)sw >> SW_TOP_SHIFT) & 7;
 	for (unsigned i = 0; i < left; i++)
