@@ -211,7 +211,7 @@ static void test_rep(void)
 	s.gpr[CPU_RAX] = 0x1122334455667788;
 	s.gpr[CPU_RDI] = DATA + 8;
 	s.gpr[CPU_RCX] = N_PAGES * PAGE / 8 + 5;
-	soft_test_run(t, &s, 10, &end);
+	soft_test_run(t, &s, 10000, &end);
 	CHECK_EQ(end.vector, 14);
 	CHECK_EQ(end.error, 6);
 	CHECK_EQ(s.gpr[CPU_RDI], DATA + N_PAGES * PAGE);
@@ -220,13 +220,20 @@ static void test_rep(void)
 	CHECK_EQ(end.insns, 0);
 	CHECK_EQ(data[N_PAGES * PAGE - 1], 0x11);
 	CHECK_EQ(data[7], 0);
-	/* One instruction, however many pages; then movsb that repeats itself */
+	/* One instruction, however many pages, but not in no time */
 	s.rip = CODE;
 	s.gpr[CPU_RDI] = DATA;
 	s.gpr[CPU_RCX] = N_PAGES * PAGE / 8;
 	soft_test_run(t, &s, 1, &end);
-	CHECK_EQ(end.insns, 1);
+	CHECK_EQ(s.gpr[CPU_RDI], DATA + PAGE);
+	CHECK_EQ(s.rip, CODE);
+	CHECK_EQ(end.insns, 0);
+	soft_test_run(t, &s, 10000, &end);
+	CHECK_EQ(end.vector, 6);
+	CHECK_EQ(end.insns, 2);
 	CHECK_EQ(s.gpr[CPU_RCX], 0);
+	/* movsb that repeats itself */
+	s.rip = CODE + 3;
 	memcpy(data + PAGE - 3, "abc", 3);
 	s.gpr[CPU_RSI] = DATA + PAGE - 3;
 	s.gpr[CPU_RDI] = DATA + PAGE;
@@ -241,6 +248,29 @@ static void test_rep(void)
 	soft_test_run(t, &s, 10, &end);
 	CHECK_EQ(end.vector, 6);
 	CHECK_EQ(end.insns, 2);
+	finish();
+}
+
+/* Two pages that have but one place in the TLB. */
+static void test_rep_clash(void)
+{
+	const uint64_t far = DATA + (uint64_t)(TLB_SLOTS + 4) * PAGE;
+	uint64_t misses;
+
+	begin();
+	CHECK_EQ(soft_test_map(t, far, N_PAGES * PAGE, 4 * PAGE,
+			       SOFT_TEST_R | SOFT_TEST_W), 0);
+	PUT(code, 0xf3, 0xa4, 0x0f, 0x0b);
+	for (unsigned i = 0; i < 4 * PAGE; i++)
+		data[i] = (uint8_t)(i * 7 + (i >> 8));
+	s.gpr[CPU_RSI] = far + 1;
+	s.gpr[CPU_RDI] = DATA + 4 * PAGE + 1;
+	s.gpr[CPU_RCX] = 4 * PAGE - 2;
+	misses = soft_test_cpu(t)->stats.tlb_misses;
+	soft_test_run(t, &s, 10000, &end);
+	CHECK_EQ(end.vector, 6);
+	CHECK(!memcmp(data + 4 * PAGE + 1, data + 1, 4 * PAGE - 2));
+	CHECK(soft_test_cpu(t)->stats.tlb_misses - misses < 100);
 	finish();
 }
 
@@ -306,6 +336,7 @@ int main(void)
 	test_budget();
 	test_fault_in_block();
 	test_rep();
+	test_rep_clash();
 	test_full_cache();
 	test_kick();
 	return 0;

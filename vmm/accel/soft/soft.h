@@ -195,14 +195,15 @@ struct cpu {
 	uint64_t flag_res, flag_aux;	/* the status flags: flags.h */
 	struct tlb *tlb;	/* of the address space and privilege */
 	struct block *block;	/* running */
-	int64_t budget;		/* instructions left until the loop returns */
+	int64_t budget;		/* of icount: left until the loop returns */
 	_Atomic int64_t floor;	/* and when: budget < floor; raised by a kick */
 	uint32_t mode;		/* MODE_* */
 	_Atomic uint32_t events;
 
 	/* Between blocks, and whenever cpu_sync() was called. */
 	uint64_t rip;
-	uint64_t icount;	/* instructions executed since the start */
+	uint64_t icount;	/* instructions executed since the start, and ... */
+	uint64_t rep_ticks;	/* ... that long REPs took the time of (string.c) */
 
 	uint64_t eflags;	/* all but the status flags (and bit 1): DF, IF ... */
 	uint64_t icount_base;	/* icount is this minus the budget, at block edges */

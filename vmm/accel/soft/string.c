@@ -3,14 +3,19 @@
  * REP.
  *
  * A repeated one does at most a page's worth and then lets interrupts in
- * (DONE_AGAIN), or one element if single steps or breakpoints are to be looked at; after each element rSI, rDI and rCX are right, so that a fault
- * finds them as the manual wants.  MOVS and STOS take what lies in one page in
- * one step where no check depends on the element.
+ * (DONE_AGAIN), or one element if single steps or breakpoints are to be looked at;
+ * after each element rSI, rDI and rCX are right, so that a fault finds them as the
+ * manual wants.  MOVS and STOS take what lies in one page in one step where no check
+ * depends on the element.
+ *
+ * It counts as one instruction, but a long one takes its time of the slice and of a
+ * virtual clock: who copies for long must not stop the clock for all.
  */
 #include "block.h"
 #include "int.h"
 
 #define AT_ONCE 4096u	/* bytes, or elements, until interrupts are let in */
+#define TICK_BYTES 16u	/* that take as long as an instruction */
 
 #define RCX REG_OFF(CPU_RCX)
 #define RSI REG_OFF(CPU_RSI)
@@ -74,6 +79,16 @@ static bool stops(const struct cpu *cpu)
 	return cpu->bus_used || cpu->mode & MODE_STEP;
 }
 
+/* Let interrupts in, after so many bytes. */
+static enum done take_time(struct cpu *cpu, uint64_t bytes)
+{
+	uint64_t ticks = bytes / TICK_BYTES;
+
+	cpu->budget -= (int64_t)ticks;
+	cpu->rep_ticks += ticks;
+	return DONE_AGAIN;
+}
+
 /* May several elements be done in one step? */
 static bool in_bulk(const struct cpu *cpu, const struct uop *u)
 {
@@ -113,6 +128,33 @@ static uint64_t stos_bulk(struct cpu *cpu, const struct uop *u, uint64_t lin)
 	return n;
 }
 
+/* Memory of the host at `lin`, up to the end of the page; NULL: not so. */
+static uint8_t *page_at(struct cpu *cpu, uint64_t lin, enum access how)
+{
+	uint64_t gpa, offset;
+
+	if (!mmu_translate(cpu, lin, how, &gpa) ||
+	    !mem_ram(cpu, gpa, how, &offset) ||
+	    (how == ACCESS_WRITE && blocks_in_page(cpu->soft, offset)))
+		return NULL;
+	return cpu->soft->ram + offset;
+}
+
+/* Both places.  Where they share a slot of the TLB, each element would drive out what
+ * the other one needs.
+ */
+static bool both_pages(struct cpu *cpu, uint64_t from, uint64_t to,
+		       uint8_t **src, uint8_t **dst)
+{
+	*src = tlb_read(cpu, from, 1);
+	*dst = tlb_write(cpu, to, 1);
+	if (tlb_slot(cpu, from) != tlb_slot(cpu, to) || cpu->watch)
+		return *src && *dst;
+	/* A fault is raised again when its element comes. */
+	return (*src || (*src = page_at(cpu, from, ACCESS_READ))) &&
+	       (*dst || (*dst = page_at(cpu, to, ACCESS_WRITE)));
+}
+
 static uint64_t movs_bulk(struct cpu *cpu, const struct uop *u, uint64_t from,
 			  uint64_t to)
 {
@@ -122,8 +164,8 @@ static uint64_t movs_bulk(struct cpu *cpu, const struct uop *u, uint64_t from,
 	uint64_t bytes = n << u->osize;
 	uint8_t *src, *dst;
 
-	if (n < 2 || !in_bulk(cpu, u) || !(src = tlb_read(cpu, from, 1)) ||
-	    !(dst = tlb_write(cpu, to, 1)))
+	if (n < 2 || !in_bulk(cpu, u) ||
+	    !both_pages(cpu, from, to, &src, &dst))
 		return 0;
 	/* Behind its own source each element repeats an earlier one. */
 	if (dst > src && dst < src + bytes)
@@ -164,8 +206,10 @@ static enum done op_movs(struct cpu *cpu, const struct uop *u)
 		if (!count_down(cpu, u, n))
 			return DONE;
 		done += n << u->osize;
-		if (done >= AT_ONCE || stops(cpu) || cpu->block->stale)
+		if (stops(cpu) || cpu->block->stale)
 			return DONE_AGAIN;
+		if (done >= AT_ONCE)
+			return take_time(cpu, done);
 	}
 }
 
@@ -191,8 +235,10 @@ static enum done op_stos(struct cpu *cpu, const struct uop *u)
 		if (!count_down(cpu, u, n))
 			return DONE;
 		done += n << u->osize;
-		if (done >= AT_ONCE || stops(cpu) || cpu->block->stale)
+		if (stops(cpu) || cpu->block->stale)
 			return DONE_AGAIN;
+		if (done >= AT_ONCE)
+			return take_time(cpu, done);
 	}
 }
 
@@ -211,9 +257,9 @@ static enum done op_lods(struct cpu *cpu, const struct uop *u)
 		if (!count_down(cpu, u, 1))
 			return DONE;
 		if (stops(cpu))
-			break;
+			return DONE_AGAIN;
 	}
-	return DONE_AGAIN;
+	return take_time(cpu, AT_ONCE * op_bytes(u));
 }
 
 /* Does REPE or REPNE go on after this comparison? */
@@ -239,9 +285,9 @@ static enum done op_scas(struct cpu *cpu, const struct uop *u)
 		if (!count_down(cpu, u, 1) || !goes_on(cpu, u))
 			return DONE;
 		if (stops(cpu))
-			break;
+			return DONE_AGAIN;
 	}
-	return DONE_AGAIN;
+	return take_time(cpu, AT_ONCE * op_bytes(u));
 }
 
 static enum done op_cmps(struct cpu *cpu, const struct uop *u)
@@ -262,9 +308,9 @@ static enum done op_cmps(struct cpu *cpu, const struct uop *u)
 		if (!count_down(cpu, u, 1) || !goes_on(cpu, u))
 			return DONE;
 		if (stops(cpu))
-			break;
+			return DONE_AGAIN;
 	}
-	return DONE_AGAIN;
+	return take_time(cpu, AT_ONCE * op_bytes(u));
 }
 
 op_fn *string_pick(const struct insn *in)
