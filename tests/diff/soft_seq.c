@@ -113,6 +113,9 @@ static bool insn_fits(const struct seq *q, const struct gen_insn *gi)
 	if (gi->ud || gen_excluded(in) || touches_kept(q->kept, in) ||
 	    insn_reads(in) & q->undef)
 		return false;
+	/* Behind the code each side has its own bytes. */
+	if (in->mem && in->seg == CPU_CS && q->code != CODE_64)
+		return false;
 	if (in->mem && (is_bit_string(in) || in->base != q->kept->data))
 		return false;
 	if ((in->op == OP_SHLD || in->op == OP_SHRD) && in->osize == 2)

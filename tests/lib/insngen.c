@@ -43,8 +43,9 @@ static uint64_t make_value(struct gen *g)
 {
 	uint64_t v = any_value(g);
 
-	/* Where the host's copy of the code has its own end. */
+	/* Where the host's copy of the code has its own end, and what only it has. */
 	return v - (NATIVE_CODE - 256) < NATIVE_CODE_LEN + 8192 ||
+	       v - (NATIVE_LANDING - 256) < 8192 ||
 	       (uint16_t)(v - GEN_OFFSET) < 0x40 ? 0 : v;
 }
 

@@ -20,7 +20,6 @@
 
 #define PAGE		4096u
 #define TICK_US		100000	/* of CPU time: ten thousands of runs */
-#define LANDING		(NATIVE_CODE + 0x100000)
 #define HAS_FSGSBASE	2u	/* of AT_HWCAP2 */
 
 #define N_SIGNALS	6u
@@ -279,7 +278,8 @@ static void map_landing(struct native_ctx *c)
 	static const uint8_t jump[] = { 0xff, 0x25, 2, 0, 0, 0 };
 	uint64_t target = (uint64_t)(uintptr_t)native_exit;
 
-	c->landing = map_at(LANDING, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
+	c->landing = map_at(NATIVE_LANDING, PAGE,
+			    PROT_READ | PROT_WRITE | PROT_EXEC);
 	memcpy(c->landing, jump, sizeof(jump));
 	memcpy(c->landing + 8, &target, sizeof(target));
 	CHECK(!mprotect(c->landing, PAGE, PROT_READ | PROT_EXEC));
@@ -321,10 +321,10 @@ void native_close(void)
 	CHECK(!munmap(c->landing, PAGE));
 }
 
-/* The jump to LANDING, which is 64-bit code: jmp rel32, or a far one. */
+/* The jump to NATIVE_LANDING, which is 64-bit code: jmp rel32, or a far one. */
 static void put_exit(uint8_t *at, unsigned offset, unsigned bits)
 {
-	uint32_t to = LANDING;
+	uint32_t to = NATIVE_LANDING;
 	uint16_t cs = NATIVE_CS64;
 	unsigned n = 0;
 

@@ -29,6 +29,7 @@
 #define NATIVE_CODE	0x20000000ul
 #define NATIVE_CODE_LEN	0x2000u		/* two pages, so they may cross */
 #define NATIVE_EXIT_LEN	8u		/* bytes behind the instructions */
+#define NATIVE_LANDING	(NATIVE_CODE + 0x100000)	/* and their way back: a page */
 
 /* RFLAGS that can be set: status, DF, NT, AC, ID. */
 #define NATIVE_FLAGS	0x244cd5ul

@@ -66,24 +66,6 @@ static uint8_t *poke_at(const struct twin *t, const struct piece *p,
 	return p->writable ? host_at(lin) : t->read_only + (lin - p->lin);
 }
 
-static void set_state(struct twin *t)
-{
-	struct soft_test_end end;
-	struct cpu_state s;
-
-	soft_test_state64(&s);
-	s.cr0 |= CPU_CR0_AM;
-	s.cr4 |= CR4_FSGSBASE;
-	s.seg[CPU_ES].selector = s.seg[CPU_DS].selector = 0;
-	s.seg[CPU_FS].selector = s.seg[CPU_GS].selector = 0;
-	s.gdtr.base = TABLES_LIN;
-	s.gdtr.limit = LDT_AT - 1;
-	s.ldtr = (struct cpu_segment){ .base = TABLES_LIN + LDT_AT,
-		.limit = NK_N * 8 - 1, .attr = 0x82, .selector = 0x88 };
-	s.rip = NATIVE_CODE;
-	soft_test_run(t->soft, &s, 1, &end);
-}
-
 /* A descriptor for both tables and what its selector loads. */
 static void add_segment(struct twin *t, uint16_t selector,
 			struct cpu_segment *s)
@@ -124,6 +106,26 @@ struct cpu_segment twin_segment(const struct twin *t, uint16_t selector)
 		return t->segs[selector >> 3];
 	return (struct cpu_segment){ .selector = selector,
 				     .attr = CPU_SEG_UNUSABLE };
+}
+
+static void set_state(struct twin *t)
+{
+	struct soft_test_end end;
+	struct cpu_state s;
+
+	soft_test_state64(&s);
+	s.cr0 |= CPU_CR0_AM;
+	s.cr4 |= CR4_FSGSBASE;
+	/* Null, for 16 and 32-bit code too. */
+	for (unsigned i = 0; i < 6; i++)
+		if (i != CPU_CS && i != CPU_SS)
+			s.seg[i] = twin_segment(t, 0);
+	s.gdtr.base = TABLES_LIN;
+	s.gdtr.limit = LDT_AT - 1;
+	s.ldtr = (struct cpu_segment){ .base = TABLES_LIN + LDT_AT,
+		.limit = NK_N * 8 - 1, .attr = 0x82, .selector = 0x88 };
+	s.rip = NATIVE_CODE;
+	soft_test_run(t->soft, &s, 1, &end);
 }
 
 void twin_new(struct twin *t, bool code_writable)
