@@ -17,7 +17,7 @@
 
 #define STATES		40	/* for one instruction */
 #define ENOUGH		10000
-#define MAX_TRIES	500	/* of a form before the next one's turn */
+#define MAX_TRIES	2000	/* of a form before the next one's turn */
 #define FEW_TRIES	8	/* to see whether there is such a form */
 #define MAX_REPORTS	40
 #define N_CODES		3	/* enum code_size */
@@ -265,8 +265,8 @@ static bool all_forms(unsigned row, unsigned goal)
 	return more;
 }
 
-/* Until every form that there is has passed often enough; each as often as the
- * others, so that an early end leaves none behind.
+/* Until every form that there is has passed often enough; all of them somewhat
+ * first, so that an early end has seen each.
  */
 static void run_all(double seconds)
 {
@@ -275,7 +275,7 @@ static void run_all(double seconds)
 
 	for (unsigned goal = 0; more && !is_over(end);) {
 		more = false;
-		goal = goal < ENOUGH ? goal + ENOUGH / 8 : ENOUGH;
+		goal = goal ? ENOUGH : ENOUGH / 16;
 		for (unsigned row = t.part; row < n_op_rows && !is_over(end);
 		     row += t.parts)
 			more |= all_forms(row, goal);

@@ -592,6 +592,11 @@ static void set_operand(struct gen *g, struct twin *t,
 		s->fs_base = s->gs_base = 0;
 		to = reached(gi, s);
 	}
+	/* Its stack must stay a good one: which push of two faults, and how? */
+	if (in->op == OP_CALL_FAR && in->base == CPU_RSP) {
+		set_good_stack(g, gi, s);
+		to = reached(gi, s);
+	}
 	poke(g, t, gi, to, s);
 	if ((in->op == OP_JMP_IND || in->op == OP_CALL_IND) &&
 	    gen_random(g) & 3) {
