@@ -300,9 +300,15 @@ int linux_kernels(struct linux_guest *g, const char *default_kernel,
 		  struct err *e)
 {
 	bool any_default = false;
-	char **names;
+	char **names, *real = NULL;
 	size_t n;
 	int rc = linux_names(g, "/boot", &names, &n, e);
+
+	/* "/vmlinuz", a link to the newest. */
+	if (*default_kernel == '/' &&
+	    !tree_resolve(g->tree, default_kernel, &real, NULL))
+		default_kernel = linux_keep(g, real);
+	free(real);
 
 	for (size_t i = 0; i < n && !rc; i++)
 		add_kernel(g, names[i], default_kernel);
@@ -314,7 +320,7 @@ int linux_kernels(struct linux_guest *g, const char *default_kernel,
 		rc = look_at_kernel(g, &g->kernels[i], e);
 		any_default |= g->kernels[i].is_default;
 	}
-	/* A link like /vmlinuz, or an entry that is computed: the newest. */
+	/* An entry that is computed at boot: the newest. */
 	if (!rc && g->n_kernels && !any_default)
 		g->kernels[0].is_default = true;
 	if (!rc)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* kmod.c - indexes of modules: text and trie say the same, what a module needs
  * comes before it, and tries that loop or lie come to an end.
+ *
+ * kmod rewrite FILE OUT: a trie, read and written.  kmod dump FILE: its keys and
+ * values.  kmod needs MODULES.DEP NAME: paths, what is needed first.
  */
 #include <errno.h>
 
@@ -119,8 +122,56 @@ static void test_loop(void)
 	kmod_fini(&index);
 }
 
-int main(void)
+static char *slurp(const char *path, size_t *len)
 {
+	char *data = calloc(1, KMOD_INDEX_MAX + 1);
+	FILE *f = fopen(path, "rb");
+
+	CHECK(data && f);
+	*len = fread(data, 1, KMOD_INDEX_MAX, f);
+	fclose(f);
+	return data;
+}
+
+/* For tests that have other programs to compare with. */
+static int tool(char **argv)
+{
+	struct kmod_index index = { 0 };
+	struct kmod_needs needs = { 0 };
+	size_t len;
+	char *data = slurp(argv[1], &len);
+	uint8_t *out;
+
+	if (!strcmp(argv[0], "needs")) {
+		CHECK_OK(kmod_read_dep(data, len, &index, &e));
+		kmod_sort(&index);
+		CHECK_OK(kmod_needs(&index, (const char **)&argv[2], 1, &needs,
+				    &e));
+		for (size_t i = 0; i < needs.n; i++)
+			puts(needs.list[i].path);
+	} else {
+		CHECK_OK(kmod_read_bin(data, len, &index, &e));
+	}
+	if (!strcmp(argv[0], "dump")) {
+		for (size_t i = 0; i < index.n; i++)
+			printf("%s %s\n", index.list[i].key, index.list[i].value);
+	} else if (!strcmp(argv[0], "rewrite")) {
+		FILE *f = fopen(argv[2], "wb");
+
+		CHECK_OK(kmod_write_bin(&index, &out, &len, &e));
+		CHECK(f && fwrite(out, 1, len, f) == len && !fclose(f));
+		free(out);
+	}
+	kmod_needs_fini(&needs);
+	kmod_fini(&index);
+	free(data);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 2)
+		return tool(argv + 1);
 	test_needs();
 	test_trie();
 	test_loop();

@@ -3,7 +3,8 @@
  * refused; a planned guest needs no further plan.
  *
  * linux inspect IMAGE...: a real one, as JSON.  linux plan IMAGE...: the edits, for
- * people.  linux apply IMAGE...: make them; the images are changed.
+ * people.  linux apply IMAGE...: make them; the images are changed.  MAC in the
+ * environment is the card's.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -396,12 +397,29 @@ static void test_network(void)
 	}
 }
 
+#define PUT_AT(offset, text) "printf '" text "' | dd of=disk bs=1 seek=" offset \
+	" conv=notrunc status=none"
+
 static void test_refused(void)
 {
 	static const struct {
 		struct file files[3];
 		const char *code, *command;
 	} cases[] = {
+		/* A swap partition, and the mark of what hibernated into it. */
+		{ { { NULL, NULL } }, "hibernated", "truncate -s 20M disk && echo "
+		  "'start=32768,type=82' | sfdisk -q --append disk && truncate "
+		  "-s 4M swap && mkswap swap && printf S1SUSPEND | dd of=swap "
+		  "bs=1 seek=4086 conv=notrunc && dd if=swap of=disk bs=1M "
+		  "seek=16 conv=notrunc" },
+		{ { { NULL, NULL } }, "uefi-only", "sfdisk --delete disk 1 && "
+		  "dd if=/dev/zero of=disk bs=440 count=1 conv=notrunc && "
+		  "truncate -s 20M disk && printf '%s\\n' 'label: gpt' "
+		  "'start=2048,size=30720' 'start=34816,size=2000,"
+		  "type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B' | sfdisk -q disk" },
+		{ { { "etc", NULL } }, "root-luks", "dd if=/dev/zero of=disk bs=1M "
+		  "seek=1 count=1 conv=notrunc && "
+		  PUT_AT("1048576", "LUKS\\272\\276\\0\\1") },
 		{ { { "boot/grub/grub.cfg", NULL },
 		    { "boot/grub/menu.lst", "default 0\n" } }, "boot-loader", "" },
 		{ { { "boot/grub/grub.cfg", NULL } }, "no-boot-loader", "" },
@@ -434,6 +452,63 @@ static void test_refused(void)
 		}
 		close_guest(&g);
 	}
+}
+
+/* A root without room says how much is missing. */
+static void test_full(void)
+{
+	struct linux_plan_args args = { 0 };
+	struct edits *ed;
+	struct guest g;
+	char *noise = malloc(1 << 20);
+	unsigned seed = 7;
+
+	for (size_t i = 0; i < 1 << 20; i++) {
+		seed = seed * 1103515245 + 12345;
+		noise[i] = (char)(seed >> 16);
+	}
+	memcpy(noise, "\177ELF", 4);
+	make_guest(NULL);
+	put("root/lib/modules/6.1.0/kernel/virtio_blk.ko", noise, 1 << 20);
+	/* What mke2fs leaves of 15 MiB, with the journal, less half a MiB. */
+	CHECK(fstree_run("head -c 11800000 /dev/zero | tr '\\0' x >root/filler"));
+	make_disk();
+	open_guest(&g);
+	CHECK_OK(edits_new(g.g->tree, &ed, &e));
+	CHECK_EQ(linux_plan(g.g, &args, ed, &e), -ENOSPC);
+	CHECK(strstr(e.text, "disk 1 partition 1"));
+	edits_free(ed);
+	close_guest(&g);
+	free(noise);
+}
+
+static void test_extlinux(void)
+{
+	static const struct file files[] = {
+		{ "boot/grub/grub.cfg", NULL },
+		{ "boot/extlinux/extlinux.conf", "DEFAULT l\nLABEL l\n LINUX "
+		  "/boot/vmlinuz-6.1.0\n APPEND root=/dev/sda1 ro\n INITRD x\n" },
+		{ "lib/modules/6.1.0/modules.builtin",
+		  "kernel/virtio.ko\nkernel/virtio_pci.ko\nkernel/virtio_blk.ko\n" },
+		{ NULL, NULL },
+	};
+	struct edits *ed;
+	struct guest g;
+
+	make_guest(files);
+	open_guest(&g);
+	CHECK_EQ(g.g->boot.loader, LOADER_EXTLINUX);
+	CHECK_STR(g.g->boot.cmdline, "root=/dev/sda1 ro");
+	CHECK_EQ(g.g->kernels[0].drivers[DRV_VIRTIO_BLK], DRIVER_BUILTIN);
+	plan(&g, NULL, 0, true, &ed);
+	check_codes(ed, "fstab-uuid extlinux-uuid grub-device-map "
+		    "serial-console tools-masked");
+	check_file(ed, "/boot/extlinux/extlinux.conf", " APPEND root=UUID=" UUID
+		   " ro console=tty0 console=ttyS0,115200\n");
+	check_file(ed, "/boot/extlinux/extlinux.conf",
+		   " LINUX /boot/vmlinuz-6.1.0\n");
+	edits_free(ed);
+	close_guest(&g);
 }
 
 /* Any bytes in the files that are read: never more than a wrong understanding. */
@@ -487,7 +562,7 @@ static void test_noise(void)
 static int tool(int argc, char **argv)
 {
 	struct linux_nic nic = { .old_mac = MAC };
-	struct linux_plan_args args = { .nics = &nic, .n_nics = 1 };
+	struct linux_plan_args args = { &nic, 1, .serial_console = true };
 	struct img_open_args open = { .flags = *argv[1] == 'a' ? IMG_WRITE : 0 };
 	struct img *disks[8];
 	struct linux_guest *g;
@@ -495,6 +570,8 @@ static int tool(int argc, char **argv)
 	struct edits *ed;
 	size_t n = (size_t)argc - 2;
 
+	if (getenv("MAC"))
+		snprintf(nic.old_mac, sizeof(nic.old_mac), "%s", getenv("MAC"));
 	CHECK(n <= 8);
 	for (size_t i = 0; i < n; i++)
 		CHECK_OK(img_open(argv[2 + i], &open, &disks[i], &e));
@@ -528,16 +605,18 @@ int main(int argc, char **argv)
 {
 	if (argc > 2)
 		return tool(argc, argv);
+	scratch_enter();
 	if (!fstree_has("mke2fs") || !fstree_has("sfdisk") ||
 	    !fstree_has("e2fsck")) {
 		puts("SKIP: e2fsprogs or fdisk is not installed");
 		return 77;
 	}
-	scratch_enter();
 	test_inspect();
 	test_plan();
+	test_extlinux();
 	test_network();
 	test_refused();
+	test_full();
 	test_noise();
 	return 0;
 }
