@@ -136,6 +136,7 @@ static int describe(const char *const *names, size_t n,
 		     : fail(e, EINVAL, "'%s' describes a whole machine; it is "
 			    "the only source then", name);
 	} else {
+		s->made_up = true;
 		rc = make_up(names, n, args->format, &s->machine, e);
 	}
 	free(found);
@@ -152,8 +153,10 @@ static int open_image(const struct source *s, const struct source_args *args,
 		.resolver = args->resolver,
 	};
 
-	/* What the command line names may lie anywhere. */
-	if (!strcmp(s->machine.source_format, "disk"))
+	/* What the command line names may lie anywhere; what a description names
+	 * not, even if it says that it was made up once.
+	 */
+	if (s->made_up)
 		return img_open(d->path, &open, out, e);
 	return machine_open_disk(&s->machine, index, flags, args->resolver, out,
 				 e);

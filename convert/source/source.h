@@ -27,6 +27,7 @@ struct source_disk {
 
 struct source {
 	struct machine machine;
+	bool made_up;			/* ... of nothing but disk images */
 	struct source_disk *disks;	/* the hard disks, in its order */
 	size_t n_disks;
 	struct img **imgs;		/* the same: disks[i].img */
