@@ -289,6 +289,7 @@ bench: deps
 	BUILDDIR=$(CURDIR)/build/release tests/bench/exits
 	BUILDDIR=$(CURDIR)/build/release tests/bench/start
 	BUILDDIR=$(CURDIR)/build/release tests/bench/boots
+	BUILDDIR=$(CURDIR)/build/release tests/bench/v2v
 
 check-iotests: deps
 	$(SUBMAKE) MODE=$(MODE) all
