@@ -82,6 +82,8 @@ struct machine_write_args {
 	/* Proxmox; 0 and NULL: 100, "local-lvm", "vmbr0" */
 	unsigned vmid;
 	const char *storage, *bridge;
+	/* vmm: the disks stand on files of other folders. */
+	bool external;
 };
 /* `kind`: "libvirt" (NAME.xml), "proxmox" (VMID.conf and NAME-import.sh), "ovf"
  * (NAME.ovf, whose disks must be .vmdk; ova_pack_plan() takes it from there),

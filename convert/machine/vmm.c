@@ -117,6 +117,8 @@ int vmm_write(struct writer *w)
 	rc = put_kernel(w);
 	for (size_t i = 0; i < m->n_disks && !rc; i++)
 		rc = put_disk(w, &m->disks[i]);
+	if (w->args->external)
+		text_add(t, " \\\n\t--allow-external");
 	if (m->rng)
 		text_add(t, " \\\n\t--rng");
 	if (m->balloon)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "convert/copy/overlay.h"
@@ -78,6 +79,24 @@ static int find_description(const char *folder, char **out, struct err *e)
 	return rc;
 }
 
+/* One card, so that the network can be told by its address: any on the network that
+ * everybody has.
+ */
+static int add_nic(struct machine *m, struct err *e)
+{
+	struct machine_nic *n = machine_add_nic(m);
+
+	if (!n)
+		return fail(e, ENOMEM, "out of memory");
+	n->mac[0] = 0x52;
+	n->mac[1] = 0x54;
+	if (getrandom(n->mac + 3, 3, 0) != 3)
+		return fail_rc(e, -errno, "random numbers");
+	n->has_mac = true;
+	n->kind = NIC_NETWORK;
+	return machine_set(&n->network, "default", e);
+}
+
 /* A machine for disk images that come without one. */
 static int make_up(const char *const *names, size_t n, const char *format,
 		   struct machine *m, struct err *e)
@@ -96,6 +115,8 @@ static int make_up(const char *const *names, size_t n, const char *format,
 		rc = machine_set(&m->source_format, "disk", e);
 	if (!rc)
 		rc = machine_set(&m->source_path, names[0], e);
+	if (!rc)
+		rc = add_nic(m, e);
 	for (size_t i = 0; i < n && !rc; i++) {
 		struct machine_disk *d = machine_add_disk(m);
 

@@ -4,7 +4,7 @@
  *
  * A source is a description (.vmx, .ovf, .ova, libvirt's .xml, our .json), a
  * folder that holds one .machine.json (as p2v captures them), or one disk image or
- * several, of which a description is made up.
+ * several, of which a description is made up (one network card, one CPU, 2 GiB).
  *
  * The source is never written: with SOURCE_EDIT each disk is covered by an overlay
  * that is thrown away.  One thread at a time.

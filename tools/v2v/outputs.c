@@ -83,6 +83,7 @@ static int describe(struct job *job)
 	if (!folder)
 		return fail_rc(&job->e, -errno, "'%s'", job->c->dir);
 	args.folder = folder;
+	args.external = job->c->no_copy;
 	rc = machine_write(is_ova(job) ? "ovf" : job->c->to, &job->machine,
 			   &args, &job->output, &job->e);
 	free(folder);

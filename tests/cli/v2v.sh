@@ -1,0 +1,159 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# v2v on a small guest: what it says, what it makes for each target, what it refuses,
+# and that an end at any moment leaves all files or none.  Nothing is booted here.
+# time limit: 300 s
+. "$(dirname "$0")/../functions.sh"
+PATH=$PATH:/usr/sbin:/sbin
+requires mke2fs e2fsck sfdisk cpio jq
+V2V=$BUILDDIR/v2v
+[ -x "$V2V" ] || skip "v2v is not built"
+"$SRCDIR/tests/lib/small-guest" small.raw
+mkdir vm
+"$VIMG" convert -f raw -O vmdk small.raw vm/small.vmdk
+cat >vm/small.vmx <<'EOF'
+displayName = "small"
+guestOS = "debian11-64"
+memsize = "512"
+scsi0.present = "TRUE"
+scsi0.virtualDev = "pvscsi"
+scsi0:0.present = "TRUE"
+scsi0:0.fileName = "small.vmdk"
+ethernet0.present = "TRUE"
+ethernet0.virtualDev = "vmxnet3"
+ethernet0.address = "00:50:56:00:00:01"
+EOF
+sum=$(cat small.raw vm/* | sha256sum)
+untouched() {
+	[ "$(cat small.raw vm/* | sha256sum)" = "$sum" ] ||
+		die "$1: a source was written to"
+}
+# says WORDS: the error's
+says() { grep -qF -- "$1" errors || die "no \"$1\" in: $(cat errors)"; }
+
+# inspect and plan
+expect_exit 0 "$V2V" inspect --output json vm/small.vmx
+jq -e '.machine.name == "small" and .guest.hostname == "small" and
+	.disks[0].volumes[0].type == "ext4" and .disks[0].table == "mbr" and
+	(.refusals | length) == 0' out >/dev/null || die "inspect: $(cat out)"
+expect_exit 0 "$V2V" inspect vm/small.vmx
+grep -q "lacks virtio's drivers" out || die "inspect: $(cat out)"
+expect_exit 0 "$V2V" plan vm/small.vmx
+grep -q '^+UUID=11111111-2222-4333-8444-555555555555 / ext4' out ||
+	die "plan: $(cat out)"
+expect_exit 0 "$V2V" plan --output json --serial-console vm/small.vmx
+for code in fstab-uuid grub-uuid initramfs-splice initramfs-modules \
+	interface-name tools-masked serial-console; do
+	jq -e --arg c $code 'any(.edits[]; .code == $c)' out >/dev/null ||
+		die "no edit $code: $(cat out)"
+done
+untouched plan
+
+# each target
+expect_exit 0 "$V2V" convert --no-boot-test vm/small.vmx -o lv --to libvirt
+ls lv >files
+printf '%s\n' small-disk1.qcow2 small-disk1.undo small.report.json small.xml |
+	diff - files || die "libvirt: $(cat files)"
+! command -v virt-xml-validate >/dev/null ||
+	virt-xml-validate lv/small.xml domain >log 2>&1 || die "$(cat log)"
+jq -e '.result == "converted, not tested"' lv/small.report.json >/dev/null ||
+	die "$(cat lv/small.report.json)"
+"$VIMG" convert -O raw lv/small-disk1.qcow2 after.raw
+tail -c +$((1048576 + 1)) after.raw >part
+e2fsck -fn part >log 2>&1 || die "$(cat log)"
+expect_exit 0 "$V2V" plan lv/small-disk1.qcow2
+! grep -qE '^(fstab|grub|initramfs|tools)' out || die "planned anew: $(cat out)"
+expect_exit 0 "$V2V" undo lv/small-disk1.qcow2 lv/small-disk1.undo
+"$VIMG" compare -q -f raw small.raw lv/small-disk1.qcow2 || die "undo"
+expect_exit 0 "$V2V" undo lv/small-disk1.qcow2 lv/small-disk1.undo
+expect_exit 1 "$V2V" undo lv/small-disk1.qcow2 lv/small.xml
+
+expect_exit 0 "$V2V" convert --no-boot-test -q small.raw -o px --to proxmox \
+	--output-format raw --vmid 123 --name moved
+[ ! -s out ] || die "-q: $(cat out)"
+grep -q '^virtio0: .*moved-disk1.raw' px/123.conf || die "$(cat px/123.conf)"
+sh -n px/moved-import.sh
+expect_exit 0 "$V2V" convert --no-boot-test vm/small.vmx -o ova --to ova
+"$VIMG" info ova/small.ova >out || die "the OVA cannot be read"
+expect_exit 0 "$V2V" plan ova/small.ova
+expect_exit 0 "$V2V" convert --no-boot-test ova/small.ova -o again --to libvirt
+expect_exit 0 "$V2V" convert --no-boot-test --no-copy vm/small.vmx -o ov --to vmm
+[ "$(stat -c %s ov/small-disk1.qcow2)" -lt 2000000 ] || die "an overlay is large"
+grep -q -- --allow-external ov/small-run.sh || die "$(cat ov/small-run.sh)"
+expect_exit 1 "$V2V" convert --no-boot-test --no-copy ova/small.ova -o x --to vmm
+says 'inside a package'
+untouched targets
+
+# what is there, and what is not
+expect_exit 1 "$V2V" convert --no-boot-test vm/small.vmx -o lv --to libvirt
+says "'lv/small-disk1.qcow2' exists already"
+expect_exit 0 "$V2V" convert --no-boot-test vm/small.vmx -o lv --to libvirt --replace
+expect_exit 1 "$V2V" convert --no-boot-test vm/small.vmx -o no/such/dir --to libvirt
+expect_exit 1 "$V2V" convert --no-boot-test vm/none.vmx -o x --to libvirt
+expect_exit 2 "$V2V" convert vm/small.vmx -o x
+expect_exit 2 "$V2V" convert vm/small.vmx --to libvirt
+expect_exit 2 "$V2V" convert vm/small.vmx -o x --to esx
+expect_exit 2 "$V2V" convert vm/small.vmx -o x --to vmm --name a/b
+expect_exit 2 "$V2V" convert vm/small.vmx -o x --to ova -c
+expect_exit 2 "$V2V" convert vm/small.vmx -o x --to vmm --boot-timeout 0
+expect_exit 2 "$V2V" inspect
+expect_exit 2 "$V2V" undo lv/small-disk1.qcow2
+sed 's/displayName.*/displayName = "..\/..\/esc\x1b[31m aped"/' vm/small.vmx \
+	>vm/odd.vmx
+sum=$(cat small.raw vm/* | sha256sum)
+expect_exit 0 "$V2V" convert --no-boot-test vm/odd.vmx -o odd --to libvirt
+ls odd >files
+grep -q '^_\._\.\._esc' files || grep -q '^_' files || die "$(cat files)"
+[ ! -e ../esc ] || die "a name led out of the folder"
+! LC_ALL=C grep -q $'\x1b' out errors || die "control characters came out"
+
+# refused
+cp vm/small.vmx vm/asleep.vmx
+echo 'checkpoint.vmState = "small.vmss"' >>vm/asleep.vmx
+expect_exit 3 "$V2V" convert --no-boot-test vm/asleep.vmx -o x --to vmm
+says machine-suspended
+sed 's/scsi0:0.fileName/scsi0:0.mode = "independent-persistent"\n&/' \
+	vm/small.vmx >vm/indep.vmx
+expect_exit 3 "$V2V" plan vm/indep.vmx
+says disk-independent
+mkdir vm/small.vmx.lck
+expect_exit 3 "$V2V" plan vm/small.vmx
+says source-in-use
+rmdir vm/small.vmx.lck
+truncate -s 1M nothing.raw
+expect_exit 3 "$V2V" plan nothing.raw
+sed 's/small.vmdk/..\/small.raw/' vm/small.vmx >vm/out.vmx
+expect_exit 1 "$V2V" plan vm/out.vmx
+says '..'
+[ ! -e x ] || [ -z "$(ls -A x)" ] || die "something was left: $(ls -A x)"
+
+# A full disk, and an interrupt.
+(ulimit -f 200; expect_exit 1 "$V2V" convert --no-boot-test vm/small.vmx \
+	-o full --to libvirt) || exit 1
+[ -z "$(ls -A full 2>/dev/null)" ] || die "a full disk left $(ls -A full)"
+
+# kill -9 at any moment: all or nothing, and the next run ends right.
+rm vm/odd.vmx vm/asleep.vmx vm/indep.vmx vm/out.vmx
+sum=$(cat small.raw vm/* | sha256sum)
+complete=0
+n_kills=10
+[ -z "${CHECK_ALL-}" ] || n_kills=50
+for ((i = 0; i < n_kills; i++)); do
+	rm -rf k
+	"$V2V" convert --no-boot-test -q vm/small.vmx -o k --to libvirt &
+	sleep "0.0$((RANDOM % 90 + 10))"
+	kill -9 $! 2>/dev/null || :
+	wait $! 2>/dev/null || :
+	n=$(ls k 2>/dev/null | wc -l)
+	[ ! -e k/small.xml ] || complete=$((complete + 1))
+	if [ "$n" != 4 ] || [ -e k/.small.partial/COMMIT ]; then
+		"$V2V" convert --no-boot-test -q vm/small.vmx -o k --to libvirt \
+			2>errors || die "after kill -9: $(cat errors; ls -lA k)"
+	fi
+	# All that may be left is the empty hidden folder.
+	rmdir k/.small.partial 2>/dev/null || :
+	[ "$(ls -A k | wc -l)" = 4 ] || die "after kill -9: $(ls -A k)"
+	"$VIMG" check -q k/small-disk1.qcow2 || die "after kill -9: check"
+done
+untouched "kill -9"
+echo "of the runs that were killed, $complete had come to their end"
