@@ -69,7 +69,7 @@ static int copy_list(const struct field_list *l, const struct machine *m,
 {
 	size_t n = *(size_t *)field_at(m, l->n_offset);
 	const char *from = *(char **)field_at(m, l->offset);
-	char *to = array_alloc(n, l->size);
+	char *to = n ? array_alloc(n, l->size) : NULL;
 	int rc = to || !n ? 0 : -ENOMEM;
 
 	*(char **)field_at(out, l->offset) = to;

@@ -190,7 +190,8 @@ static int drop_doubles(struct reader *r, struct vmx *v)
 {
 	size_t to = 0;
 
-	qsort(v->lines, v->n, sizeof(*v->lines), by_key);
+	if (v->n)
+		qsort(v->lines, v->n, sizeof(*v->lines), by_key);
 	for (size_t i = 0; i < v->n; i++) {
 		struct vmx_line *next = i + 1 < v->n ? &v->lines[i + 1] : NULL;
 
