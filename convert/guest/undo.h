@@ -5,9 +5,10 @@
  * overlay has changed, the source's bytes; it lies beside the standalone image
  * into which both are copied.  undo_file.c defines its format.
  *
- * An undo that was killed is done again: each block is accepted as the conversion
- * left it, and as it was before.  Anything else (the machine has run since) is
- * refused before a byte is written.  One thread at a time.
+ * An undo that was killed, or lost its power, is done again: each sector is
+ * accepted as the conversion left it, and as it was before.  Anything else (the
+ * machine has run since) is refused before a byte is written.  One thread at a
+ * time.
  */
 #ifndef CONVERT_GUEST_UNDO_H
 #define CONVERT_GUEST_UNDO_H

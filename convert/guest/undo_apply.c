@@ -25,11 +25,11 @@ static int check_record(struct img *disk, const struct undo_record *c,
 	if (rc)
 		return fail_rc(e, rc, "reading %u bytes of the disk at %" PRIu64,
 			       c->len, c->offset);
-	for (uint32_t at = 0; at < c->len; at += UNDO_BLOCK) {
-		size_t n = (size_t)min_u64(UNDO_BLOCK, c->len - at);
+	for (uint32_t at = 0; at < c->len; at += UNDO_UNIT) {
+		size_t n = (size_t)min_u64(UNDO_UNIT, c->len - at);
 
 		if (memcmp(buf + at, c->data + at, n) &&
-		    XXH3_64bits(buf + at, n) != c->hashes[at / UNDO_BLOCK])
+		    XXH3_64bits(buf + at, n) != c->hashes[at / UNDO_UNIT])
 			return fail(e, EINVAL, "the disk cannot be given back: "
 				    "at %" PRIu64 " it is neither as the "
 				    "conversion left it nor as it was before; "

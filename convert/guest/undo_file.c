@@ -6,7 +6,7 @@
  *	offset	bytes
  *	0	8	"v2vundo", NUL
  *	8	4	version, 1
- *	12	4	bytes in a block, 4096
+ *	12	4	bytes in a unit, 512
  *	16	8	size of the disk, bytes
  *	24	8	number of records
  *	32	8	bytes of the disk that all records hold
@@ -18,11 +18,11 @@
  *
  * Records, by ascending offsets that do not overlap:
  *
- *	0	8	offset on the disk, a multiple of the block
- *	8	4	bytes, 1 to 1048576; a multiple of the block, but at the
+ *	0	8	offset on the disk, a multiple of the unit
+ *	8	4	bytes, 1 to 1048576; a multiple of the unit, but at the
  *			end of the disk
  *	12	4	bytes as stored; as many as above: not compressed
- *	16	8 n	XXH3-64 of each of the n blocks as the edits left it
+ *	16	8 n	XXH3-64 of each of the n units as the edits left it
  *	16+8n	...	the bytes before the edits, a zstd frame
  */
 #include "convert/guest/undo_file.h"
@@ -65,7 +65,7 @@ void undo_header_encode(const struct undo_header *h,
 	memset(out, 0, UNDO_HEADER_LEN);
 	memcpy(out, MAGIC, 8);
 	put_le32(out + 8, VERSION_1);
-	put_le32(out + 12, UNDO_BLOCK);
+	put_le32(out + 12, UNDO_UNIT);
 	put_le64(out + 16, h->info.size);
 	put_le64(out + 24, h->info.n_records);
 	put_le64(out + 32, h->info.bytes);
@@ -96,9 +96,9 @@ static int header_decode(const uint8_t *p, uint64_t file_len,
 	h->file_len = get_le64(p + 40);
 	memcpy(&h->body, p + 48, 16);
 	memcpy(h->info.checksum, p + 64, UNDO_CHECKSUM_LEN);
-	if (get_le32(p + 12) != UNDO_BLOCK)
-		return fail(e, ENOTSUP, "block size is %u, must be %u",
-			    get_le32(p + 12), UNDO_BLOCK);
+	if (get_le32(p + 12) != UNDO_UNIT)
+		return fail(e, ENOTSUP, "the unit is %u, must be %u",
+			    get_le32(p + 12), UNDO_UNIT);
 	if (p[64 + UNDO_CHECKSUM_LEN - 1])
 		return fail(e, EUCLEAN, "the checksum of the disk does not end");
 	/* The layer of a raw image rounds up to a sector. */
@@ -192,9 +192,9 @@ static int check_place(struct undo_reader *r, uint32_t packed, struct err *e)
 	const struct undo_record *c = &r->record;
 	uint64_t size = r->h->info.size;
 
-	if (!c->len || c->len > UNDO_RECORD_MAX || c->offset % UNDO_BLOCK ||
+	if (!c->len || c->len > UNDO_RECORD_MAX || c->offset % UNDO_UNIT ||
 	    c->offset < r->end || !in_range(c->offset, c->len, size) ||
-	    (c->len % UNDO_BLOCK && c->offset + c->len != size) ||
+	    (c->len % UNDO_UNIT && c->offset + c->len != size) ||
 	    !packed || packed > c->len)
 		return fail(e, EUCLEAN, "record %" PRIu64 " of the undo file "
 			    "is for %u bytes at %" PRIu64 ", stored as %u: "
@@ -221,7 +221,7 @@ static int unpack(struct undo_reader *r, uint32_t packed, struct err *e)
 int undo_reader_next(struct undo_reader *r, const struct undo_record **out,
 		     struct err *e)
 {
-	uint8_t head[UNDO_RECORD_HEAD], hashes[8 * UNDO_MAX_BLOCKS];
+	uint8_t head[UNDO_RECORD_HEAD], hashes[8 * UNDO_MAX_UNITS];
 	struct undo_record *c = &r->record;
 	uint32_t packed;
 	int rc;
@@ -236,14 +236,14 @@ int undo_reader_next(struct undo_reader *r, const struct undo_record **out,
 	packed = get_le32(head + 12);
 	rc = check_place(r, packed, e);
 	if (!rc)
-		rc = take(r, hashes, 8 * undo_blocks(c->len), e);
+		rc = take(r, hashes, 8 * undo_units(c->len), e);
 	if (!rc)
 		rc = take(r, r->packed, packed, e);
 	if (!rc)
 		rc = unpack(r, packed, e);
 	if (rc)
 		return rc;
-	for (unsigned i = 0; i < undo_blocks(c->len); i++)
+	for (unsigned i = 0; i < undo_units(c->len); i++)
 		c->hashes[i] = get_le64(hashes + 8 * i);
 	r->n++;
 	r->bytes += c->len;

@@ -7,9 +7,9 @@
 
 #include "convert/guest/undo.h"
 
-#define UNDO_BLOCK 4096u		/* what is compared and hashed */
+#define UNDO_UNIT 512u			/* hashed apart: what a disk writes at once */
 #define UNDO_RECORD_MAX (1u << 20)	/* bytes of the disk in a record */
-#define UNDO_MAX_BLOCKS (UNDO_RECORD_MAX / UNDO_BLOCK)
+#define UNDO_MAX_UNITS (UNDO_RECORD_MAX / UNDO_UNIT)
 #define UNDO_HEADER_LEN 192u
 #define UNDO_RECORD_HEAD 16u
 #define UNDO_EXCESS_MAX (16u << 20)
@@ -28,13 +28,13 @@ int undo_header_read(struct img *file, struct undo_header *h, struct err *e);
 struct undo_record {
 	uint64_t offset;		/* bytes */
 	uint32_t len;
-	uint64_t hashes[UNDO_MAX_BLOCKS];	/* of its blocks after edits */
+	uint64_t hashes[UNDO_MAX_UNITS];	/* of its units after edits */
 	uint8_t data[UNDO_RECORD_MAX];		/* before */
 };
 
-static inline unsigned undo_blocks(uint32_t len)
+static inline unsigned undo_units(uint32_t len)
 {
-	return (unsigned)div_round_up(len, UNDO_BLOCK);
+	return (unsigned)div_round_up(len, UNDO_UNIT);
 }
 
 /* Read records one after the other; -ENOENT behind the last one, where the hash

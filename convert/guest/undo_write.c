@@ -11,6 +11,7 @@
 #include "imgfmt/base/bytes.h"
 
 #define LEVEL 3			/* zstd's default */
+#define BLOCK 4096u		/* stored as a whole where a byte of it differs */
 
 struct writer {
 	struct img *overlay, *source, *file;
@@ -38,8 +39,8 @@ static int put(struct writer *w, const void *data, size_t len)
 static int put_record(struct writer *w, uint64_t offset, const uint8_t *now,
 		      const uint8_t *old, uint32_t len)
 {
-	uint8_t head[UNDO_RECORD_HEAD + 8 * UNDO_MAX_BLOCKS];
-	unsigned n = undo_blocks(len);
+	uint8_t head[UNDO_RECORD_HEAD + 8 * UNDO_MAX_UNITS];
+	unsigned n = undo_units(len);
 	size_t packed = ZSTD_compressCCtx(w->zstd, w->packed, len - 1, old, len,
 					  LEVEL);
 	bool plain = ZSTD_isError(packed) || packed >= len;
@@ -49,10 +50,10 @@ static int put_record(struct writer *w, uint64_t offset, const uint8_t *now,
 	put_le32(head + 8, len);
 	put_le32(head + 12, plain ? len : (uint32_t)packed);
 	for (unsigned i = 0; i < n; i++) {
-		size_t from = (size_t)i * UNDO_BLOCK;
+		size_t from = (size_t)i * UNDO_UNIT;
 
 		put_le64(head + UNDO_RECORD_HEAD + 8 * i,
-			 XXH3_64bits(now + from, min_u64(UNDO_BLOCK,
+			 XXH3_64bits(now + from, min_u64(UNDO_UNIT,
 							 len - from)));
 	}
 	rc = put(w, head, UNDO_RECORD_HEAD + 8 * n);
@@ -77,8 +78,8 @@ static int compare(struct writer *w, uint64_t offset, uint32_t len)
 	for (; from < len && !rc; from = to) {
 		bool differs = false;
 
-		for (to = from; to < len; to += UNDO_BLOCK) {
-			uint32_t n = (uint32_t)min_u64(UNDO_BLOCK, len - to);
+		for (to = from; to < len; to += BLOCK) {
+			uint32_t n = (uint32_t)min_u64(BLOCK, len - to);
 			bool one = memcmp(w->now + to, w->old + to, n) != 0;
 
 			if (to > from && one != differs)
@@ -119,9 +120,9 @@ static int compare_all(struct writer *w)
 			return fail_rc(w->e, rc, "the overlay's map");
 		if (!(ext.flags & IMG_EXT_HOLE) || ext.flags & IMG_EXT_ZERO) {
 			uint64_t from = max_u64(done, round_down(offset,
-								 UNDO_BLOCK));
+								 BLOCK));
 
-			done = min_u64(round_up(offset + ext.len, UNDO_BLOCK),
+			done = min_u64(round_up(offset + ext.len, BLOCK),
 				       size);
 			rc = compare_extent(w, from, done);
 			if (rc)
@@ -162,7 +163,7 @@ static int check_layers(struct writer *w, struct err *e)
 		return fail(e, EINVAL, "what was edited is not an overlay");
 	size = img_size(w->source);
 	excess = img_size(w->overlay) - size;
-	if (img_size(w->overlay) < size || excess >= UNDO_BLOCK)
+	if (img_size(w->overlay) < size || excess >= BLOCK)
 		return fail(e, EINVAL, "the overlay has %" PRIu64 " bytes, its "
 			    "backing file %" PRIu64, img_size(w->overlay), size);
 	rc = excess ? img_read(w->overlay, w->now, excess, size) : 0;

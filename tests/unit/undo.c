@@ -147,6 +147,7 @@ static void test_killed(void)
 		struct img *disk = memory(after, SIZE);
 		struct fault_plan plan = {
 			.kinds = FAULT_WRITE, .nth = ++nth, .errnum = EIO,
+			.torn = true, .seed = nth,
 		};
 
 		CHECK_OK(fault_new(disk, 0, &disk, &e));
