@@ -40,13 +40,17 @@ one() {
 	shift
 	rm -rf image model out
 	cp -a start model
-	mke2fs -q -F -N 4096 "$@" -d start image "${SIZE:-48M}" >mke2fs.log 2>&1 ||
+	mke2fs -q -F -N 8192 "$@" -d start image "${SIZE:-48M}" >mke2fs.log 2>&1 ||
 		die "$name: mke2fs: $(cat mke2fs.log)"
-	e2fsck -fn image >fsck.log 2>&1 || die "$name: mke2fs's: $(cat fsck.log)"
+	# mke2fs makes no hash trees.
+	e2fsck -fyD image >fsck.log 2>&1 || [ $? = 1 ] ||
+		die "$name: mke2fs's: $(cat fsck.log)"
 	"$random" image model "$seed" "${STEPS:-400}" ||
 		die "$name, seed $seed: random changes failed"
 	e2fsck -fn image >fsck.log 2>&1 ||
 		die "$name, seed $seed: $(cat fsck.log)"
+	[ "$name" != ext4 ] || debugfs -R 'htree_dump /etc/many' image 2>&1 |
+		grep -q 'Indirect levels' || die "no hash tree was tested"
 	mkdir out
 	debugfs -R 'rdump / out' image >debugfs.log 2>&1
 	# Of data inside an inode debugfs shows all that there is room for.
@@ -71,7 +75,7 @@ one inline-data -t ext4 -O inline_data
 [ -n "${CHECK_ALL:-}" ] || exit 0
 one ext2 -t ext2
 one ext4-2k -t ext4 -b 2048 -I 512
-SIZE=256M one ext4-64k -t ext4 -b 65536
+SIZE=512M one ext4-64k -t ext4 -b 65536
 one no-dir-index -t ext4 -O ^dir_index
 one no-csum -t ext4 -O ^metadata_csum,uninit_bg
 one 32bit -t ext4 -O ^64bit,^flex_bg

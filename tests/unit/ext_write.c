@@ -201,8 +201,10 @@ static void step(void)
 	}
 }
 
-/* Many small files in one folder, so that its index gets a level. */
-static void crowd(void)
+/* Many small files, in a folder with a hash tree, which is split, and in one
+ * without.
+ */
+static void crowd(unsigned n_files)
 {
 	static const struct ext_new n = { 0644, 0, 0 };
 	struct err e = { "" };
@@ -210,9 +212,10 @@ static void crowd(void)
 
 	if (!exists("crowd"))
 		do_mkdir("crowd", e);
-	for (unsigned i = 0; i < 700; i++) {
-		snprintf(path, sizeof(path), "crowd/another-long-name-so-that-"
-			 "the-folder-gets-many-blocks-%05u", i);
+	for (unsigned i = 0; i < n_files; i++) {
+		snprintf(path, sizeof(path), "%s/another-long-name-so-that-"
+			 "the-folder-gets-many-blocks-%05u",
+			 i % 2 ? "crowd" : "etc/many", i);
 		data[0] = (uint8_t)i;
 		CHECK_OK(ext_write_file(w, path, data, 1, &n, &e));
 		put_model(path, 1, O_TRUNC, &n);
@@ -244,7 +247,7 @@ static int random_changes(char **argv)
 	for (unsigned long i = 0; i < steps; i++) {
 		step();
 		if (i == steps / 2) {
-			crowd();
+			crowd(steps < 1000 ? 700 : 4000);
 			CHECK_OK(ext_write_flush(w, &e));
 			ext_write_close(w);
 			CHECK_OK(ext_write_open(img, NOW, &w, &e));
@@ -282,6 +285,8 @@ static void make(const char *options)
 	snprintf(command, sizeof(command), "mke2fs -q -F %s -b 1024 -N 1024 "
 		 "-d from image 8M >/dev/null", options);
 	shell(command);
+	/* mke2fs makes no hash trees. */
+	shell("e2fsck -fyD image >/dev/null 2>&1 || [ $? = 1 ]");
 }
 
 static void debugfs(const char *request)
