@@ -138,15 +138,15 @@ static void test_killed(void)
 {
 	struct img *overlay = edit(SIZE), *file;
 	struct err e = { "" };
-	unsigned nth = 0;
-	int rc;
+	unsigned nth;
+	int rc = -EIO;
 
 	file = undo_file(overlay, NULL, NULL);
 	img_close(overlay, NULL);
-	do {
+	for (nth = 1; rc; nth++) {
 		struct img *disk = memory(after, SIZE);
 		struct fault_plan plan = {
-			.kinds = FAULT_WRITE, .nth = ++nth, .errnum = EIO,
+			.kinds = FAULT_WRITE, .nth = nth, .errnum = EIO,
 			.torn = true, .seed = nth,
 		};
 
@@ -160,7 +160,7 @@ static void test_killed(void)
 		CHECK_OK(undo_apply(file, disk, &e));
 		compare(disk, before, SIZE);
 		img_close(disk, NULL);
-	} while (rc);
+	}
 	CHECK(nth > 3);
 	img_close(file, NULL);
 }
