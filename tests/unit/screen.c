@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <png.h>
 
+#include "imgfmt/base/bytes.h"
 #include "tests/check.h"
 #include "tests/lib/vgavm.h"
 #include "vmm/screen/screen.h"
@@ -361,6 +362,77 @@ static void test_vbe(struct vm *vm)
 	free(image.rgb);
 }
 
+/* Characters as pixels of 32 bits on a screen that is 800 wide. */
+static void draw_words(struct vm *vm, unsigned left, unsigned top,
+		       const char *text, uint32_t front, uint32_t back)
+{
+	for (; *text; text++, left += 8)
+		for (unsigned y = 0; y < 16; y++)
+			for (unsigned x = 0; x < 8; x++)
+				put_le32(vm->vga->mem + 4 *
+					 ((top + y) * 800 + left + x),
+					 vgavm_glyph((uint8_t)*text, y) &
+					 0x80 >> x ? front : back);
+}
+
+static bool changed(struct vm *vm, uint64_t *mark)
+{
+	bool is;
+
+	vm_lock(vm);
+	is = vm_screen_changed_locked(vm, mark);
+	vm_unlock(vm);
+	return is;
+}
+
+/* A console on a graphical screen, wherever its grid begins. */
+static void test_words(struct vm *vm)
+{
+	static const struct { unsigned left, top; } grids[] = {
+		{ 0, 0 }, { 10, 10 }, { 7, 15 }, { 3, 0 },
+	};
+	struct screen_text text;
+	uint64_t mark = 0;
+	struct err e;
+
+	vgavm_text_mode(vm);
+	vbe_set(vm, 4, 0);
+	vbe_set(vm, 1, 800);
+	vbe_set(vm, 2, 600);
+	vbe_set(vm, 3, 32);
+	for (size_t i = 0; i < sizeof(grids) / sizeof(grids[0]); i++) {
+		unsigned x = grids[i].left, y = grids[i].top;
+
+		vbe_set(vm, 4, 0);
+		vbe_set(vm, 4, 0x41);
+		CHECK(changed(vm, &mark));
+		CHECK_OK(vm_screen_text(vm, &text, &e));
+		CHECK_EQ(text.mode, SCREEN_GRAPHICS);
+		CHECK_EQ(text.columns, 0);
+		CHECK_STR(text.text, "");
+		screen_text_free(&text);
+
+		draw_words(vm, x, y, "debian", 0xaaaaaa, 0);
+		draw_words(vm, x + 7 * 8, y, "login:", 0x0000ff, 0xffffff);
+		draw_words(vm, x + 8, y + 32, "Up 42", 0, 0x55aa55);
+		/* Three colors are no character. */
+		draw_words(vm, x + 16, y + 48, "x", 0x123456, 0);
+		vm->vga->mem[4 * ((y + 50) * 800 + x + 17) + 1] = 0xff;
+		CHECK(changed(vm, &mark));
+		CHECK(!changed(vm, &mark));
+		CHECK_OK(vm_screen_text(vm, &text, &e));
+		CHECK_EQ(text.columns, (800 - x % 8) / 8);
+		CHECK_EQ(text.rows, (600 - y % 16) / 16);
+		CHECK_EQ(text.width, 800);
+		CHECK(!text.cursor && !text.blank);
+		CHECK(strstr(text.text, x < 8 ? "debian login:\n\n Up 42\n  "
+			     "\ufffd\n\n" : " debian login:\n\n  Up 42\n   "
+			     "\ufffd\n\n"));
+		screen_text_free(&text);
+	}
+	vbe_set(vm, 4, 0);
+}
+
 static void test_off(struct vm *vm)
 {
 	struct screen_text text;
@@ -387,6 +459,7 @@ int main(void)
 	test_text_image(vm);
 	test_graphics(vm);
 	test_vbe(vm);
+	test_words(vm);
 	vm_free(vm);
 	return 0;
 }

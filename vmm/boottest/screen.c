@@ -56,10 +56,10 @@ void boot_screen(struct boot_test *bt)
 	struct screen_text now;
 	struct err e;
 
-	if (vm_screen_text_locked(bt->vm, &now, &e))
+	if (!vm_screen_changed_locked(bt->vm, &bt->screen_mark) ||
+	    vm_screen_text_locked(bt->vm, &now, &e))
 		return;
-	if (now.mode == SCREEN_TEXT &&
-	    (!bt->screen || strcmp(bt->screen, now.text))) {
+	if (!bt->screen || strcmp(bt->screen, now.text)) {
 		judge_new(bt, now.text);
 		free(bt->screen);
 		bt->screen = now.text;

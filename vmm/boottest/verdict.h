@@ -90,6 +90,7 @@ struct boot_test {
 	uint64_t begin_s, progress_s;	/* the same, of the host's time */
 	struct lines lines[WATCH_N_PORTS];
 	char *screen;			/* its text the last time, or NULL */
+	uint64_t screen_mark;		/* vm_screen_changed_locked() */
 	unsigned ticks;
 	struct boot_line recent[RECENT];
 	unsigned n_recent;		/* ever */

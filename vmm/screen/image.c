@@ -245,6 +245,17 @@ static void draw(const struct shot *s, struct screen_image *image)
 		draw_vga(s, &p, image);
 }
 
+int shot_image(const struct shot *s, struct screen_image *out)
+{
+	choose_size(s, out);
+	out->rgb = calloc(3ull * out->width, out->height);
+	if (!out->rgb)
+		return -ENOMEM;
+	if (!shot_blank(s))
+		draw(s, out);
+	return 0;
+}
+
 int vm_screen_image(struct vm *vm, struct screen_image *out, struct err *e)
 {
 	struct shot s = { .len = 0 };
@@ -253,10 +264,7 @@ int vm_screen_image(struct vm *vm, struct screen_image *out, struct err *e)
 	memset(out, 0, sizeof(*out));
 	if (rc)
 		return rc;
-	choose_size(&s, out);
-	out->rgb = calloc(3ull * out->width, out->height);
-	if (out->rgb && !shot_blank(&s))
-		draw(&s, out);
+	rc = shot_image(&s, out);
 	shot_free(&s);
-	return out->rgb ? 0 : fail(e, ENOMEM, "the screen's picture");
+	return rc ? fail_rc(e, rc, "the screen's picture") : 0;
 }

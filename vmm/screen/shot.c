@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "vmm/vm.h"
 
@@ -32,6 +33,7 @@ int shot_take_locked(struct vm *vm, struct shot *s, struct err *e)
 	if (!vm->vga)
 		return fail(e, ENODEV, "the machine has no screen");
 	s->r = vm->vga->r;
+	memcpy(s->font, vm->vga->font, sizeof(s->font));
 	choose_range(s);
 	s->mem = malloc(s->len);
 	if (!s->mem)
@@ -48,6 +50,23 @@ int shot_take(struct vm *vm, struct shot *s, struct err *e)
 	rc = shot_take_locked(vm, s, e);
 	vm_unlock(vm);
 	return rc;
+}
+
+bool vm_screen_changed_locked(struct vm *vm, uint64_t *mark)
+{
+	struct shot s;
+	uint64_t now;
+
+	if (!vm->vga)
+		return false;
+	s.r = vm->vga->r;
+	choose_range(&s);
+	now = XXH3_64bits(&vm->vga->r, sizeof(vm->vga->r));
+	now = XXH3_64bits_withSeed(vm->vga->mem + s.first, s.len, now);
+	if (now == *mark)
+		return false;
+	*mark = now;
+	return true;
 }
 
 void shot_free(struct shot *s)

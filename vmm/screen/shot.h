@@ -15,6 +15,7 @@ struct shot {
 	struct vga_regs r;
 	uint8_t *mem;		/* a copy of `len` bytes of video memory */
 	uint32_t first, len;	/* from `first` on */
+	uint8_t font[VGA_FONT_LEN];	/* the VGA BIOS's; or zeroes */
 };
 
 int shot_take(struct vm *vm, struct shot *s, struct err *e);
@@ -65,5 +66,32 @@ struct cells {
 };
 
 void shot_cells(const struct shot *s, struct cells *c);
+
+/* image.c: the picture, as vm_screen_image(); -ENOMEM. */
+int shot_image(const struct shot *s, struct screen_image *out);
+
+/* text.c: a character of code page 437, in Unicode. */
+unsigned shot_code_point(uint8_t c);
+
+/* glyphs.c: characters of 8 x 16 pixels in a picture, on the grid that most of them
+ * lie on.
+ */
+#define GLYPH_WIDTH	8u
+#define GLYPH_HEIGHT	16u
+
+struct glyphs;
+
+/* Those of `font`, which is code page 437, and of GRUB's own.  NULL: no memory. */
+struct glyphs *glyphs_new(const uint8_t font[VGA_FONT_LEN]);
+
+/* Where the grid begins; false: there are no words in this picture. */
+bool glyphs_find(const struct glyphs *g, const struct screen_image *image,
+		 unsigned *x, unsigned *y);
+
+#define GLYPH_NONE 0u
+
+/* The character whose cell begins there, from ' ' on; GLYPH_NONE: it is none. */
+unsigned glyphs_read(const struct glyphs *g, const struct screen_image *image,
+		     unsigned x, unsigned y);
 
 #endif

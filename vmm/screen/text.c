@@ -36,7 +36,7 @@ static const uint16_t high[129] = {
 	0x00b0, 0x2219, 0x00b7, 0x221a, 0x207f, 0x00b2, 0x25a0, 0x0020,
 };
 
-static unsigned code_point(uint8_t c)
+unsigned shot_code_point(uint8_t c)
 {
 	if (c < 0x20)
 		return low[c];
@@ -66,7 +66,7 @@ static char *put_row(const struct shot *s, const struct cells *c,
 
 	for (unsigned x = 0; x < c->columns; x++) {
 		uint8_t attribute = shot_plane(s, group + x, 1);
-		unsigned cp = code_point(shot_plane(s, group + x, 0));
+		unsigned cp = shot_code_point(shot_plane(s, group + x, 0));
 
 		if (two_fonts && attribute & 0x08)
 			cp = REPLACEMENT;
@@ -115,20 +115,61 @@ static int put_cells(const struct shot *s, struct screen_text *t)
 	return 0;
 }
 
+static int put_picture(const struct glyphs *g, const struct screen_image *image,
+		       struct screen_text *t)
+{
+	unsigned left, top;
+	char *out;
+
+	if (!glyphs_find(g, image, &left, &top))
+		return 0;
+	t->columns = (image->width - left) / GLYPH_WIDTH;
+	t->rows = (image->height - top) / GLYPH_HEIGHT;
+	free(t->text);
+	out = t->text = malloc((size_t)t->rows *
+			       (t->columns * UTF8_MAX + 1) + 1);
+	if (!out)
+		return -ENOMEM;
+	for (unsigned row = 0; row < t->rows; row++) {
+		char *end = out;
+
+		for (unsigned i = 0; i < t->columns; i++) {
+			unsigned c = glyphs_read(g, image,
+						 left + i * GLYPH_WIDTH,
+						 top + row * GLYPH_HEIGHT);
+
+			out = put_utf8(out, c == GLYPH_NONE ? REPLACEMENT : c);
+			if (c != ' ')
+				end = out;
+		}
+		*end++ = '\n';
+		out = end;
+	}
+	*out = 0;
+	return 0;
+}
+
 static int put_no_cells(const struct shot *s, struct screen_text *t)
 {
-	struct raster raster;
+	struct screen_image image;
+	struct glyphs *g;
+	int rc;
 
-	if (vbe_active(&s->r)) {
-		t->width = s->r.vbe[VBE_XRES];
-		t->height = s->r.vbe[VBE_YRES];
-	} else if (t->mode != SCREEN_OFF) {
-		shot_raster(s, &raster);
-		t->width = raster.width;
-		t->height = raster.height;
-	}
 	t->text = strdup("");
-	return t->text ? 0 : -ENOMEM;
+	if (!t->text)
+		return -ENOMEM;
+	if (t->mode == SCREEN_OFF)
+		return 0;
+	rc = shot_image(s, &image);
+	if (rc)
+		return rc;
+	t->width = image.width;
+	t->height = image.height;
+	g = glyphs_new(s->font);
+	rc = g ? put_picture(g, &image, t) : -ENOMEM;
+	free(g);
+	free(image.rgb);
+	return rc;
 }
 
 /* Releases what `s` has. */
@@ -141,7 +182,10 @@ static int read_shot(struct shot *s, struct screen_text *out, struct err *e)
 	rc = out->mode == SCREEN_TEXT ? put_cells(s, out) :
 		put_no_cells(s, out);
 	shot_free(s);
-	return rc ? fail_rc(e, rc, "the screen's text") : 0;
+	if (!rc)
+		return 0;
+	screen_text_free(out);
+	return fail_rc(e, rc, "the screen's text");
 }
 
 int vm_screen_text(struct vm *vm, struct screen_text *out, struct err *e)
