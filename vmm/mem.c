@@ -78,7 +78,7 @@ static int check_sizes(uint64_t ram, size_t rom_len, struct err *e)
 	if (ram < MEM_MIN || ram > MEM_MAX || ram % MEM_PAGE)
 		return fail(e, EINVAL, "memory is %llu bytes, must be 1 MiB to "
 			    "1 TiB in pages of 4 KiB", (unsigned long long)ram);
-	if (rom_len > MEM_ROM_MAX || rom_len % 0x10000)
+	if (rom_len > MEM_ROM_MAX || rom_len % MEM_ROM_UNIT)
 		return fail(e, EINVAL, "the firmware image has %zu bytes, must "
 			    "be a multiple of 64 KiB of at most 16 MiB", rom_len);
 	return 0;

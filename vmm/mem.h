@@ -33,6 +33,7 @@ struct vm;
 #define MEM_MIN		(1u << 20)
 #define MEM_MAX		(1ull << 40)	/* bytes; our CPUs have 46 address bits */
 #define MEM_ROM_MAX	(16u << 20)
+#define MEM_ROM_UNIT	(64u << 10)
 #define MEM_PAGE	4096u
 #define MEM_VIDEO	(16u << 20)	/* bytes of video memory, if there is a screen */
 

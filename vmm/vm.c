@@ -98,8 +98,7 @@ int vm_new(const struct vm_config *config, struct vm **out, struct err *e)
 	int rc = 0;
 
 	if (config->boot.firmware)
-		rc = rom_read(config->boot.firmware, MEM_ROM_MAX, &rom,
-			      &rom_len, e);
+		rc = rom_read_bios(config->boot.firmware, &rom, &rom_len, e);
 	if (rc)
 		return rc;
 	rc = vm_new_bare(config, rom, rom_len, &vm, e);

@@ -59,6 +59,10 @@ same_dots
 expect_exit 2 ctl screendump
 expect_exit 2 ctl status --text
 expect_exit 12 ctl screendump -o nodir/x.png
+mkdir folder
+expect_exit 12 ctl screendump -o folder
+expect_exit 12 ctl screendump -o /dev/full
+[ -c /dev/full ] || die "/dev/full is a device no more"
 quit
 
 # The kernel, whose init writes what it reads from the keyboard.

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* boot_test.c - vmm boot-test: the command and its options. */
 #include <errno.h>
+#include <fcntl.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,12 +21,29 @@ enum {
 	OPT_CLOCK, OPT_NO_SANDBOX, OPT_NET, OPT_DISK,
 };
 
+static int parse_text(struct cli *cli, struct boot_run *b, const char *text)
+{
+	regex_t compiled;
+	char why[128];
+	int rc = regcomp(&compiled, text, REG_EXTENDED | REG_NOSUB);
+
+	if (!*text)
+		return cli_bad(cli, "--until text: needs a regular expression "
+			       "behind it");
+	if (rc) {
+		regerror(rc, &compiled, why, sizeof(why));
+		return cli_bad(cli, "--until text:%s is no extended regular "
+			       "expression: %s", text, why);
+	}
+	regfree(&compiled);
+	b->test.text = text;
+	return CLI_DONE;
+}
+
 static int parse_until(struct cli *cli, struct boot_run *b, const char *text)
 {
-	if (!strncmp(text, "text:", 5)) {
-		b->test.text = text + 5;
-		return CLI_DONE;
-	}
+	if (!strncmp(text, "text:", 5))
+		return parse_text(cli, b, text + 5);
 	for (unsigned i = BOOT_FIRMWARE; i < BOOT_N_STAGES; i++)
 		if (!strcmp(text, boot_stage_name((enum boot_stage)i))) {
 			b->test.until = (enum boot_stage)i;
@@ -203,12 +222,53 @@ static int prepare(struct cli *cli, struct boot_run *b)
 		return VMM_ERROR;
 	}
 	b->run.config.vgabios = b->run.vgabios;
-	if (rom_read(boot->firmware, SIZE_MAX, &rom, &len, &e)) {
+	if (rom_read_bios(boot->firmware, &rom, &len, &e)) {
 		cli_error(cli, "%s", e.text);
 		return VMM_ERROR;
 	}
 	free(rom);
 	return CLI_DONE;
+}
+
+/* What cannot be written is known before the tests; and the sandbox opens nothing. */
+static int open_outputs(struct cli *cli, struct boot_run *b)
+{
+	struct err e;
+
+	if (b->log)
+		b->log_fd = open(b->log, O_WRONLY | O_CREAT | O_TRUNC |
+				 O_CLOEXEC, 0666);
+	if (b->log && b->log_fd < 0) {
+		cli_error(cli, "cannot write '%s': %s", b->log,
+			  strerror(errno));
+		return VMM_ERROR;
+	}
+	if ((b->screenshot && output_open(&b->shot_file, b->screenshot, &e)) ||
+	    (b->junit && output_open(&b->junit_file, b->junit, &e))) {
+		cli_error(cli, "%s", e.text);
+		return VMM_ERROR;
+	}
+	return CLI_DONE;
+}
+
+static int close_outputs(struct cli *cli, struct boot_run *b,
+			 const struct boot_job *jobs)
+{
+	struct err e;
+	int rc = CLI_DONE;
+
+	if (b->junit && boot_test_junit(b, jobs, &e)) {
+		cli_error(cli, "%s", e.text);
+		rc = VMM_ERROR;
+	}
+	if (output_close(&b->shot_file, !jobs[0].failed, &e)) {
+		cli_error(cli, "%s", e.text);
+		rc = VMM_ERROR;
+	}
+	/* It has said why there is a verdict and no picture. */
+	if (b->screenshot && jobs[0].failed && jobs[0].len)
+		rc = VMM_ERROR;
+	return rc;
 }
 
 static int test_all(struct cli *cli, struct boot_run *b)
@@ -221,8 +281,8 @@ static int test_all(struct cli *cli, struct boot_run *b)
 		return VMM_ERROR;
 	}
 	rc = boot_test_all(cli, b, jobs, boot_test_print);
-	if (rc == CLI_DONE && b->junit)
-		rc = boot_test_junit(cli, b, jobs);
+	if (rc == CLI_DONE)
+		rc = close_outputs(cli, b, jobs);
 	if (rc == CLI_DONE) {
 		rc = 0;
 		for (unsigned i = 0; i < b->n; i++)
@@ -250,6 +310,7 @@ static int boot_test_run(struct cli *cli, int argc, char **argv)
 			},
 		},
 		.test = { .until = BOOT_LOGIN },
+		.log_fd = -1,
 		.jobs = cores > 0 ? (unsigned)cores : 1,
 	};
 	int rc;
@@ -261,9 +322,13 @@ static int boot_test_run(struct cli *cli, int argc, char **argv)
 	if (rc == CLI_DONE)
 		rc = prepare(cli, &b);
 	if (rc == CLI_DONE)
+		rc = open_outputs(cli, &b);
+	if (rc == CLI_DONE)
 		rc = test_all(cli, &b);
 	for (unsigned i = 0; i < b.run.n_disks; i++)
 		disk_fini(&b.run.disks[i]);
+	output_close(&b.shot_file, false, NULL);
+	output_close(&b.junit_file, false, NULL);
 	free(b.run.firmware);
 	free(b.run.vgabios);
 	return rc;

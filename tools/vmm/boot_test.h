@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "imgfmt/base/json.h"
+#include "tools/vmm/output.h"
 #include "tools/vmm/run.h"
 #include "vmm/boottest/boottest.h"
 
@@ -21,6 +22,8 @@ struct boot_run {
 	const char *junit;		/* NULL: none */
 	const char *screenshot;		/* a PNG file; NULL: none */
 	bool clock_given;
+	int log_fd;			/* these are open before the first test */
+	struct output junit_file, shot_file;
 	unsigned jobs;			/* at once */
 	char *const *names;
 	unsigned n;
@@ -36,6 +39,7 @@ struct boot_job {
 	bool existed;
 	uint64_t start_ms, ms;		/* of the host's time */
 	json_t *result;			/* NULL: not yet */
+	bool failed;			/* it did not do all that it should */
 };
 
 /* boot_test_one.c: in a process of its own, its result to `fd`; the status to exit
@@ -57,7 +61,8 @@ json_t *boot_error_json(const char *name, const char *cause, const char *text);
 void boot_test_print(struct cli *cli, const struct boot_run *b, unsigned i,
 		     const struct boot_job *job);
 bool boot_test_passed(const json_t *result);
-int boot_test_junit(struct cli *cli, const struct boot_run *b,
-		    const struct boot_job *jobs);
+/* Writes and closes b->junit_file. */
+int boot_test_junit(struct boot_run *b, const struct boot_job *jobs,
+		    struct err *e);
 
 #endif

@@ -96,7 +96,8 @@ static void finish(struct boot_run *b, unsigned i, struct boot_job *job)
 	while (waitpid(job->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	job->ms = host_ms() - job->start_ms;
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
+	job->failed = !WIFEXITED(status) || WEXITSTATUS(status);
+	if (WIFEXITED(status))
 		job->result = json_loadb(job->text, job->len, 0, &e);
 	if (WIFSIGNALED(status))
 		snprintf(text, sizeof(text), "the test died of signal %d",

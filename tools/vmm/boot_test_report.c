@@ -257,19 +257,22 @@ static void put_suite(FILE *f, const struct boot_run *b,
 	fputs("</testsuite>\n", f);
 }
 
-int boot_test_junit(struct cli *cli, const struct boot_run *b,
-		    const struct boot_job *jobs)
+int boot_test_junit(struct boot_run *b, const struct boot_job *jobs,
+		    struct err *e)
 {
-	FILE *f = fopen(b->junit, "we");
-	bool bad = !f;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	bool ok = f;
+	int rc = 0, closed;
 
 	if (f) {
 		put_suite(f, b, jobs);
-		bad = ferror(f);
-		bad |= fclose(f) != 0;
+		ok = !fclose(f);
 	}
-	if (!bad)
-		return CLI_DONE;
-	cli_error(cli, "cannot write '%s': %s", b->junit, strerror(errno));
-	return VMM_ERROR;
+	rc = ok ? output_write(&b->junit_file, text, len, e) :
+		fail(e, ENOMEM, "out of memory");
+	free(text);
+	closed = output_close(&b->junit_file, !rc, e);
+	return rc ? rc : closed;
 }

@@ -5,34 +5,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "imgfmt/base/buf.h"
 #include "tools/vmm/control.h"
+#include "tools/vmm/output.h"
 #include "tools/vmm/vmm.h"
 
-/* It has its name when it is complete. */
 static int write_file(const char *path, const void *data, size_t len,
 		      struct err *e)
 {
-	char *partial = str_printf("%s.partial", path);
-	FILE *f = partial ? fopen(partial, "we") : NULL;
-	bool ok;
-	int rc = 0;
+	struct output o;
+	int rc = output_open(&o, path, e), closed;
 
-	if (!f) {
-		rc = fail_rc(e, partial ? -errno : -ENOMEM, "%s", path);
-		free(partial);
+	if (rc)
 		return rc;
-	}
-	ok = fwrite(data, 1, len, f) == len;
-	ok = !fclose(f) && ok;
-	if (!ok || rename(partial, path)) {
-		rc = fail_rc(e, -errno, "%s", path);
-		unlink(partial);
-	}
-	free(partial);
-	return rc;
+	rc = output_write(&o, data, len, e);
+	closed = output_close(&o, !rc, e);
+	return rc ? rc : closed;
 }
 
 static int write_png(const char *path, const char *base64, struct err *e)

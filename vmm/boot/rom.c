@@ -8,6 +8,7 @@
 
 #include "imgfmt/base/buf.h"
 #include "vmm/boot/rom.h"
+#include "vmm/mem.h"
 
 /* Debian and Fedora; Arch and openSUSE; built by hand; Proxmox. */
 static const char *const folders[] = {
@@ -56,10 +57,11 @@ int rom_read(const char *path, size_t max, void **out, size_t *len,
 		return fail_rc(e, -errno, "firmware '%s'", path);
 	if (fstat(fd, &st))
 		rc = fail_rc(e, -errno, "firmware '%s'", path);
-	else if (!S_ISREG(st.st_mode) || !st.st_size ||
-		 (uint64_t)st.st_size > max)
-		rc = fail(e, EINVAL, "firmware '%s': must be a file of 1 to "
-			  "%zu bytes", path, max);
+	else if (!S_ISREG(st.st_mode))
+		rc = fail(e, EINVAL, "firmware '%s': is no regular file", path);
+	else if (!st.st_size || (uint64_t)st.st_size > max)
+		rc = fail(e, EINVAL, "firmware '%s': has %lld bytes, must have "
+			  "1 to %zu", path, (long long)st.st_size, max);
 	else if (!(data = malloc((size_t)st.st_size)))
 		rc = fail(e, ENOMEM, "out of memory");
 	else if ((rc = read_all(fd, data, (size_t)st.st_size)))
@@ -72,4 +74,16 @@ int rom_read(const char *path, size_t max, void **out, size_t *len,
 	*out = data;
 	*len = (size_t)st.st_size;
 	return 0;
+}
+
+int rom_read_bios(const char *path, void **data, size_t *len, struct err *e)
+{
+	int rc = rom_read(path, MEM_ROM_MAX, data, len, e);
+
+	if (rc || *len % MEM_ROM_UNIT == 0)
+		return rc;
+	free(*data);
+	return fail(e, EINVAL, "firmware '%s': has %zu bytes, must be a BIOS "
+		    "image, a multiple of %u KiB", path, *len,
+		    MEM_ROM_UNIT >> 10);
 }

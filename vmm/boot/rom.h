@@ -18,4 +18,7 @@ int rom_find(const char *name, char **path, struct err *e);
 int rom_read(const char *path, size_t max, void **data, size_t *len,
 	     struct err *e);
 
+/* The same of a BIOS, which must have a size that it can be mapped with. */
+int rom_read_bios(const char *path, void **data, size_t *len, struct err *e);
+
 #endif
