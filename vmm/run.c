@@ -361,6 +361,7 @@ static int power_on(struct vm *vm, struct err *e)
 			dev->ops->reset(dev);
 	}
 	mem_reset(vm);
+	watch_reset(vm);
 	vm_unlock(vm);
 	for (i = 0; i < vm->config.topology.cpus && !rc; i++) {
 		atomic_store(&vm->vcpus[i].seen, 0);

@@ -77,6 +77,9 @@ int vm_new_bare(const struct vm_config *config, const void *rom, size_t rom_len,
 	if (!rc)
 		rc = mem_init(&vm->mem, config->memory, rom, rom_len,
 			      config->screen ? MEM_VIDEO : 0, e);
+	if (!rc && watch_init(vm))
+		rc = fail(e, ENOMEM, "what was read from the disk: out of "
+			  "memory");
 	if (!rc)
 		rc = loop_init(&vm->loop, e);
 	if (!rc)
@@ -131,6 +134,7 @@ void vm_free(struct vm *vm)
 	pc_fini(vm);
 	loop_fini(&vm->loop);
 	mem_fini(&vm->mem);
+	watch_fini(vm);
 	clock_fini(&vm->clock);
 	free(vm->vcpus);
 	pthread_mutex_destroy(&vm->irq_lock);

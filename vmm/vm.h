@@ -104,6 +104,8 @@ struct vm {
 	void *accel_state;
 	bool accel_ready;		/* vm_init() was successful */
 	struct vcpu *vcpus;		/* config.topology.cpus of them */
+	_Atomic uint8_t *from_disk;	/* watch.c's: a byte for a page of RAM; NULL:
+					 * nobody looks on */
 
 	/* run.c's, with the machine lock. */
 	pthread_mutex_t lock;

@@ -2,6 +2,8 @@
 /* watch.c - tell who looks on.  See watch.h. */
 #include "vmm/watch.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/vm.h"
@@ -25,6 +27,55 @@ void watch_text(struct vm *vm, enum watch_port port, uint8_t byte)
 
 	if (w && w->text)
 		w->text(w->arg, port, byte);
+}
+
+int watch_init(struct vm *vm)
+{
+	if (!vm->config.watch)
+		return 0;
+	vm->from_disk = calloc(vm->mem.ram / MEM_PAGE, 1);
+	return vm->from_disk ? 0 : -ENOMEM;
+}
+
+void watch_reset(struct vm *vm)
+{
+	if (vm->from_disk)
+		memset((void *)vm->from_disk, 0, vm->mem.ram / MEM_PAGE);
+}
+
+void watch_fini(struct vm *vm)
+{
+	free((void *)vm->from_disk);
+}
+
+static bool programs_run(const struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->config.topology.cpus; i++)
+		if (atomic_load_explicit(&vm->vcpus[i].seen,
+					 memory_order_relaxed) & WATCH_USER)
+			return true;
+	return false;
+}
+
+/* Whole pages: pieces of one are not a file's. */
+void watch_read(struct vm *vm, const void *host, uint64_t len)
+{
+	uint64_t at = (uint64_t)((const uint8_t *)host - vm->mem.base);
+	uint64_t end = min_u64(at + len, vm->mem.ram);
+
+	if (!vm->from_disk || !programs_run(vm))
+		return;
+	for (at = (at + MEM_PAGE - 1) / MEM_PAGE; at < end / MEM_PAGE; at++)
+		atomic_store_explicit(&vm->from_disk[at], 1,
+				      memory_order_relaxed);
+}
+
+void watch_program(struct vm *vm, _Atomic uint8_t *seen, uint64_t offset)
+{
+	if (vm && vm->from_disk && offset < vm->mem.ram &&
+	    atomic_load_explicit(&vm->from_disk[offset / MEM_PAGE],
+				 memory_order_relaxed))
+		watch_mode(vm, seen, WATCH_DISK_PROGRAM);
 }
 
 void vm_look(struct vm *vm)

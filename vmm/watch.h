@@ -20,6 +20,12 @@ struct vm_net_host;
 #define WATCH_PAGING	0x02u
 #define WATCH_LONG	0x04u	/* IA-32e mode */
 #define WATCH_USER	0x08u	/* a program: ring 3 with paging on, not in VM86 */
+/* A program in pages that were read from the first disk since there are programs;
+ * not one that a file system has decompressed.
+ */
+#define WATCH_DISK_PROGRAM 0x10u
+/* Instructions that are zeroes, as where a jump went astray; KVM does not tell. */
+#define WATCH_ZEROES	0x20u
 
 enum watch_port {
 	WATCH_SERIAL1, WATCH_SERIAL2, WATCH_SERIAL3, WATCH_SERIAL4,
@@ -49,6 +55,17 @@ struct vm_watch {
 /* For the machine's own files: `seen` := it and what `mode` adds, which is told. */
 void watch_mode(struct vm *vm, _Atomic uint8_t *seen, unsigned mode);
 void watch_text(struct vm *vm, enum watch_port port, uint8_t byte);
+
+/* For WATCH_DISK_PROGRAM: the first disk's data came to `host`, guest memory; and
+ * the CPU that has seen `seen` will run a program's code at `offset` of it (mem.h).
+ */
+void watch_read(struct vm *vm, const void *host, uint64_t len);
+void watch_program(struct vm *vm, _Atomic uint8_t *seen, uint64_t offset);
+
+/* At power-on; and the memory that it takes.  -ENOMEM. */
+int watch_init(struct vm *vm);
+void watch_reset(struct vm *vm);
+void watch_fini(struct vm *vm);
 
 /* Let an accelerator that cannot tell look at its CPUs.  Any thread. */
 void vm_look(struct vm *vm);

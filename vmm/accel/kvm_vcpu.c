@@ -252,6 +252,24 @@ static enum vcpu_exit kicked_how(const struct kvm_vcpu *k)
 	return VCPU_DEAD;
 }
 
+/* Which program was it that runs? */
+static void look_at_program(struct vcpu *cpu, const struct kvm_vcpu *k)
+{
+	struct vm *vm = cpu->vm;
+	struct kvm_translation t;
+	struct kvm_regs r;
+	const uint8_t *p;
+
+	if (kvm_ioctl(k->fd, KVM_GET_REGS, &r))
+		return;
+	t = (struct kvm_translation){ .linear_address = r.rip };
+	if (kvm_ioctl(k->fd, KVM_TRANSLATE, &t) || !t.valid)
+		return;
+	p = mem_ptr(vm, t.physical_address, 1, MEM_READ);
+	if (p)
+		watch_program(vm, &cpu->seen, (uint64_t)(p - vm->mem.base));
+}
+
 /* A watcher hears of the mode, as far as kicks find it. */
 static void look(struct vcpu *cpu, const struct kvm_vcpu *k)
 {
@@ -267,6 +285,8 @@ static void look(struct vcpu *cpu, const struct kvm_vcpu *k)
 	if (s.efer & CPU_EFER_LMA)
 		seen |= WATCH_LONG;
 	watch_mode(cpu->vm, &cpu->seen, seen);
+	if (seen & WATCH_USER)
+		look_at_program(cpu, k);
 }
 
 /* This thread runs it now. */

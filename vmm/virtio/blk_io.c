@@ -151,6 +151,18 @@ static void tell_watch(const struct blk *b, bool write, uint64_t sector,
 		w->disk(w->arg, b->index, write, sector, len / BLK_SECTOR);
 }
 
+/* And where to it was read. */
+static void tell_where(const struct blk *b, const struct vq_chain *c,
+		       uint64_t len)
+{
+	const struct iovec *v = c->iov + c->n_out;
+
+	for (uint64_t n; !b->index && len; len -= n, v++) {
+		n = min_u64(v->iov_len, len);
+		watch_read(b->v.dev.vm, v->iov_base, n);
+	}
+}
+
 static uint8_t read_data(struct blk *b, struct puller *me, struct vq_chain *c,
 			 uint64_t sector)
 {
@@ -162,6 +174,7 @@ static uint8_t read_data(struct blk *b, struct puller *me, struct vq_chain *c,
 	if (len)
 		rc = move_data(b, me, start_at(c->iov + c->n_out, 0), len,
 			       sector * BLK_SECTOR, false);
+	tell_where(b, c, len);
 	tell_watch(b, false, sector, len);
 	count(&b->counts[me->index].reads, 1);
 	count(&b->counts[me->index].read_bytes, len);

@@ -7,10 +7,14 @@
 #include <sys/mman.h>
 
 #include "exec.h"
+#include "vmm/vm.h"
 
 /* Bytes for blocks; when they are used up all are dropped. */
 #define ARENA_SIZE ((size_t)64 << 20)
 #define BLOCK_MAX (sizeof(struct block) + BLOCK_UOPS * sizeof(struct uop))
+
+/* So many bytes of zeroes are no code: "add %al,(%eax)", again and again. */
+#define ZEROES 16u
 
 static void *map_zeroed(size_t len)
 {
@@ -314,6 +318,27 @@ static bool decode_split(struct cpu *cpu, const struct fetch *f,
 	return true;
 }
 
+static bool is_zero(const uint8_t *p, unsigned len)
+{
+	while (len && !*p)
+		len--, p++;
+	return !len;
+}
+
+/* Somebody may look on: what is this, at what time? */
+static void tell_watch(struct cpu *cpu, uint64_t offset, unsigned len)
+{
+	struct vm *vm = cpu->soft->vm;
+
+	if (!vm || !vm->config.watch)
+		return;
+	cpu_time(cpu);
+	if (cpu_cpl(cpu) == 3)
+		watch_program(vm, &cpu->vcpu->seen, offset);
+	if (len >= ZEROES && is_zero(cpu->soft->ram + offset, len))
+		watch_mode(vm, &cpu->vcpu->seen, WATCH_ZEROES);
+}
+
 static struct block *build(struct cpu *cpu, const struct fetch *f,
 			   uint32_t mode, unsigned limit)
 {
@@ -335,6 +360,8 @@ static struct block *build(struct cpu *cpu, const struct fetch *f,
 			       (unsigned)min_u64(f->room, f->limit), limit,
 			       insns, &len, &why);
 	b->len = (uint16_t)len;
+	if (f->ram)
+		tell_watch(cpu, f->offset, len);
 	if (!n && why == DECODE_MORE &&
 	    !decode_split(cpu, f, b, insns, &n, &why))
 		return NULL;

@@ -55,6 +55,9 @@ static void tell_watch(struct cpu *cpu, uint32_t m, unsigned cpl)
 		seen |= WATCH_LONG;
 	if (m & MODE_PAGING && cpl == 3 && !(m & MODE_VM86))
 		seen |= WATCH_USER;
+	if (seen & ~(unsigned)atomic_load_explicit(&cpu->vcpu->seen,
+						   memory_order_relaxed))
+		cpu_time(cpu);
 	watch_mode(cpu->soft->vm, &cpu->vcpu->seen, seen);
 }
 

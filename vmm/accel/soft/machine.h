@@ -27,7 +27,9 @@ struct soft_cpu {
 	_Atomic bool kicked;		/* run() is to return */
 	_Atomic uint32_t bell;		/* futex: look whose turn it is */
 	_Atomic bool asleep;		/* waits for it, or is about to */
-	/* What it has counted, as of its last slice. */
+	/* What it has counted, as of its last slice; instructions with a virtual
+	 * clock as of when that was read.
+	 */
 	_Atomic uint64_t counted[SOFT_N_COUNTERS];
 	bool inside;			/* its thread is in run(): anyone's baton
 					 * may execute it; the baton's */

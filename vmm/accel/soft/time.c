@@ -2,6 +2,7 @@
 /* time.c - the time that a software CPU sees: its time-stamp counter runs at 1 GHz
  * on the machine's clock, which with a virtual clock its instructions move.
  */
+#include "machine.h"
 #include "sys.h"
 
 #include "vmm/chip/lapic.h"
@@ -11,9 +12,13 @@ void cpu_time(struct cpu *cpu)
 {
 	struct soft *soft = cpu->soft;
 
-	if (soft->vm && soft->vm->clock.is_virtual)
-		clock_advance(soft->vm, soft->slice_start +
-			      (cpu->icount - soft->slice_icount));
+	if (!soft->vm || !soft->vm->clock.is_virtual)
+		return;
+	clock_advance(soft->vm, soft->slice_start +
+		      (cpu->icount - soft->slice_icount));
+	atomic_store_explicit(&soft_cpu_of(cpu->vcpu)->
+			      counted[SOFT_INSTRUCTIONS], cpu->icount,
+			      memory_order_relaxed);
 }
 
 /* ns, which are ticks too. */
