@@ -118,6 +118,42 @@ EOF
 expect_exit 12 "$VMM" boot-test --firmware none zeroes
 grep -q "firmware 'none'" errors || die "firmware: $(cat errors)"
 
+# What cannot be is said before the tests, or beside the verdict.
+says() {
+	local status=$1 words=$2
+	shift 2
+	expect_exit "$status" "$VMM" boot-test --accel soft "$@"
+	grep -qF -- "$words" errors || die "$*: $(cat out errors)"
+}
+: >empty
+head -c 1000 /dev/zero >small
+says 2 '--until text:( is no extended regular expression' --until 'text:(' zeroes
+says 2 'needs a regular expression' --until text: zeroes
+says 2 "--timeout is '0', must be seconds" --timeout 0 zeroes
+says 12 "'empty': has 0 bytes" --firmware empty zeroes
+says 12 "'small': has 1000 bytes, must be a BIOS image" --firmware small zeroes
+says 12 "'.': is no regular file" --firmware . zeroes
+says 12 "cannot write 'none/x': No such file" --screenshot none/x zeroes
+says 12 "cannot write 'none/x': No such file" --junit none/x zeroes
+says 12 "cannot write 'none/x': No such file" --log none/x zeroes
+says 12 "cannot write '.': Is a directory" --screenshot . zeroes
+for option in --screenshot --junit; do
+	says 12 "cannot write '/dev/full': No space left" $option /dev/full zeroes
+	grep -q 'empty-disk' out || die "$option: no verdict: $(cat out)"
+done
+[ -c /dev/full ] || die "/dev/full is a device no more"
+mkfifo pipe
+says 12 "cannot write 'pipe'" --screenshot pipe zeroes
+says 16 "'pipe' is a pipe; an image must be" pipe
+says 16 "'.' is a directory; an image must be" .
+says 16 'No such file' --screenshot new.png nothing
+[ -z "$(ls | grep 'new.png\|partial')" ] || die "files are left: $(ls)"
+head -c 65536 /dev/zero >bios
+verdict zeroes nothing firmware --firmware bios
+verdict empty firmware empty-disk
+expect_exit 16 "$VMM" boot-test --accel soft zeroes zeroes
+[ "$(grep -c 'zeroes: FAILED' out)" = 2 ] || die "the same twice: $(cat out)"
+
 # Somebody writes to it meanwhile.
 sector busy '' LOADS SPINS
 "$VMM" boot-test --accel soft --timeout 6 --output json busy >out &

@@ -5,7 +5,7 @@
 # whole guest, and the cases that are over soon.
 # time limit: 900 s
 . "$(dirname "$0")/../functions.sh"
-requires mmdebstrap debugfs sfdisk apt-get jq zstd cpio
+requires mmdebstrap debugfs sfdisk apt-get jq zstd cpio mcopy
 VMM=$BUILDDIR/vmm
 [ -x "$VMM" ] || skip "vmm is not built"
 "$VMM" boot-test --help >/dev/null 2>&1 || skip "vmm has no boot-test"
@@ -33,8 +33,9 @@ judge() {
 # In the short form: a few seconds each.
 soon() {
 	case $1 in
-	all-zero | boot-sector-zeroed | grub-modules-missing) ;;
-	kernel-missing | decoy-title) ;;
+	all-zero | boot-sector-zeroed | boot-code-zeroed | core-zeroed) ;;
+	data-disk | uefi-only | grub-modules-missing) ;;
+	kernel-missing | graphics-kernel-missing | decoy-title) ;;
 	*) return 1 ;;
 	esac
 }
@@ -51,7 +52,13 @@ done
 while IFS=$'\t' read -r case _ verdict stage cause _; do
 	case $case in '#'*) continue ;; esac
 	[ -n "${CHECK_ALL-}" ] || soon "$case" || continue
-	"$disks/break" "$case" case.raw || die "$case cannot be made"
+	got=0
+	"$disks/break" "$case" case.raw || got=$?
+	if [ $got = 77 ]; then
+		echo "$case: left out"
+		continue
+	fi
+	[ $got = 0 ] || die "$case cannot be made"
 	judge "$case" case.raw "$verdict" "$stage" "$cause"
 	rm case.raw
 done <"$disks/cases.tsv"

@@ -5,7 +5,7 @@
 # short form takes the cases alone that are made from no guest.
 # time limit: 600 s
 . "$(dirname "$0")/../functions.sh"
-requires qemu-system-x86_64 mmdebstrap debugfs sfdisk apt-get
+requires qemu-system-x86_64 mmdebstrap debugfs sfdisk apt-get mcopy
 [ -x "$VIMG" ] || skip "vimg is not built"
 export VIMG
 disks=$SRCDIR/tests/guest/disks
@@ -37,7 +37,13 @@ guests() {
 while IFS=$'\t' read -r case guest _ _ _ text; do
 	case $case in '#'*) continue ;; esac
 	[ "$guest" = - ] || [ -n "${CHECK_ALL-}" ] || continue
-	"$disks/break" "$case" case.raw || die "$case cannot be made"
+	got=0
+	"$disks/break" "$case" case.raw || got=$?
+	if [ $got = 77 ]; then
+		echo "$case: left out"
+		continue
+	fi
+	[ $got = 0 ] || die "$case cannot be made"
 	shows "$case" case.raw "$text"
 	rm case.raw
 done <"$cases"

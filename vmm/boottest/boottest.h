@@ -10,8 +10,8 @@
  *	firmware	said something at its debug port, or read a disk
  *	loader		something behind the disk's first sector was read
  *	kernel		paging was switched on
- *	root		a program ran in ring 3, and then the disk was read as only a
- *			mounted root is: see stages.c
+ *	root		a program of the disk's ran in ring 3, or some ran, and then
+ *			the disk was read as only a mounted root is: see stages.c
  *	init		the root's init said so, or a good deal more was read and
  *			something written
  *	login		a login prompt, or a systemd target for many users, said so
@@ -24,7 +24,8 @@
  *
  * Words are proof of root, init and login only after ring 3 and the reads: a boot
  * menu, a command line and an initramfs can say anything.  A login is believed
- * when nothing fatal follows for a while.
+ * when nothing fatal follows for a while, which is longer as long as no program was
+ * seen to be the disk's.
  *
  * One thread makes, judges and frees it; the machine's threads feed it.
  */
@@ -47,8 +48,8 @@ const char *boot_stage_name(enum boot_stage stage);
  */
 enum boot_cause {
 	CAUSE_NONE,
-	CAUSE_EMPTY_DISK, CAUSE_NO_BOOT_CODE, CAUSE_UEFI_ONLY, CAUSE_CD_IMAGE,
-	CAUSE_NOT_BOOTABLE, CAUSE_DEAD_BOOT_SECTOR, CAUSE_NO_SYSTEM,
+	CAUSE_FIRMWARE, CAUSE_EMPTY_DISK, CAUSE_NO_BOOT_CODE, CAUSE_UEFI_ONLY, CAUSE_CD_IMAGE,
+	CAUSE_NO_NETWORK, CAUSE_NOT_BOOTABLE, CAUSE_DEAD_BOOT_SECTOR, CAUSE_NO_SYSTEM,
 	CAUSE_KERNEL_MISSING, CAUSE_KERNEL_DAMAGED, CAUSE_LOADER_FILES,
 	CAUSE_LOADER_PROMPT, CAUSE_LOADER_STUCK, CAUSE_NO_DISK_DRIVER,
 	CAUSE_ROOT_NOT_FOUND, CAUSE_FSCK_FAILED, CAUSE_ROOT_MOUNT,

@@ -4,6 +4,9 @@
 
 static const struct cause causes[] = {
 	[CAUSE_NONE] = { "none", "", NULL },
+	[CAUSE_FIRMWARE] = { "firmware",
+		"the firmware said nothing, and did not come to read the disk",
+		"give a BIOS image for PCs with --firmware, or none" },
 	[CAUSE_EMPTY_DISK] = { "empty-disk",
 		"the disk has nothing but zeroes where a boot sector and a "
 		"partition table should be",
@@ -22,6 +25,10 @@ static const struct cause causes[] = {
 		"this is a CD image (ISO 9660 with El Torito), and has no boot "
 		"sector as a disk",
 		"burn it or attach it as a CD; isohybrid makes it a disk" },
+	[CAUSE_NO_NETWORK] = { "no-network",
+		"the boot loader boots from a network, and there is none",
+		"that it was started is all that can be tested here: --until "
+		"loader" },
 	[CAUSE_NOT_BOOTABLE] = { "not-bootable",
 		"the firmware found nothing that it can boot",
 		"install a boot loader on the disk" },

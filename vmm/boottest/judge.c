@@ -76,7 +76,7 @@ static enum boot_cause silent(const struct boot_test *bt)
 {
 	switch (bt->now.stage) {
 	case BOOT_NOTHING:
-		return CAUSE_STUCK;
+		return CAUSE_FIRMWARE;
 	case BOOT_FIRMWARE:
 		return CAUSE_DEAD_BOOT_SECTOR;
 	case BOOT_LOADER:
@@ -100,12 +100,12 @@ static enum boot_cause by_end(const struct boot_test *bt,
 	case VM_POWERED_OFF:
 		return CAUSE_POWERED_OFF;
 	case VM_HALTED:
-		return bt->now.stage <= BOOT_FIRMWARE ? CAUSE_DEAD_BOOT_SECTOR :
+		return bt->now.stage <= BOOT_FIRMWARE ? silent(bt) :
 							CAUSE_HALTED;
 	case VM_REBOOTED:
 		return CAUSE_REBOOT_LOOP;
 	case VM_TRIPLE_FAULT:
-		return CAUSE_TRIPLE_FAULT;
+		return bt->now.stage ? CAUSE_TRIPLE_FAULT : CAUSE_FIRMWARE;
 	case VM_TIMED_OUT:
 		return bt->now.stage >= BOOT_LOADER && bt->alive ?
 			CAUSE_TIMEOUT : silent(bt);
@@ -199,13 +199,16 @@ static void explain(const struct boot_test *bt, struct boot_verdict *v,
 
 static void praise(const struct boot_test *bt, struct boot_verdict *v)
 {
+	bool sure = v->stage < BOOT_ROOT || bt->now.modes & WATCH_DISK_PROGRAM;
+
 	if (bt->config.text)
 		snprintf(v->text, sizeof(v->text), "the text came: %s",
 			 bt->text_line.text);
 	else
-		snprintf(v->text, sizeof(v->text), "reached %s: %s",
-			 boot_stage_name(v->stage),
-			 v->stages[v->stage].proof);
+		snprintf(v->text, sizeof(v->text), "reached %s: %s%s",
+			 boot_stage_name(v->stage), v->stages[v->stage].proof,
+			 sure ? "" : " (no program was seen to be the disk's, "
+				"though)");
 	if (bt->config.text)
 		add(v, &bt->text_line);
 }
@@ -218,7 +221,7 @@ void boot_test_judge(struct boot_test *bt, const struct vm_result *r, int rc,
 	pthread_mutex_lock(&bt->lock);
 	bt->ended = true;
 	bt->alive = alive(bt);
-	if (!bt->over) {
+	if (!bt->over || bt->decision == STALLED) {
 		boot_unfinished(bt);
 		boot_screen(bt);
 	}

@@ -33,6 +33,9 @@ const struct rule boot_rules[] = {
 	FATAL(NO_SYSTEM, FW, LD, "not a bootable disk.* press any key"),
 	FATAL(NO_SYSTEM, FW, LD, "(BOOTMGR|NTLDR) is missing"),
 
+	/* iPXE, before it goes back to the firmware. */
+	HINT(NO_NETWORK, LD, LD, "^No more network devices"),
+
 	/* GRUB: its boot sector, its core, its shell. */
 	FATAL(LOADER_FILES, FW, LD, "(Geom|Read|Hard Disk|Floppy) Error"),
 	FATAL(KERNEL_MISSING, LD, LD,
@@ -88,7 +91,7 @@ const struct rule boot_rules[] = {
 	HINT(INIT_MISSING, KN, END, "run-init: .*: (No such file|not found)"),
 	HINT(INIT_MISSING, KN, END, "run-init: can't execute"),
 	HINT(INIT_MISSING, KN, END, "doesn't have requested"),
-	HINT(INIT_MISSING, KN, END, "No init found"),
+	FATAL(INIT_MISSING, KN, END, "No init found"),
 	HINT(INIT_MISSING, KN, END, "switch_root: (failed|can't) .*exec"),
 	FATAL(INIT_MISSING, KN, END, "panic.*No working init found"),
 	FATAL(INIT_MISSING, KN, END, "panic.*Requested init .* failed"),

@@ -2,14 +2,16 @@
 /* stages.c - how far has the guest come?  What the machine tells becomes stages and
  * named causes, and both become the decision that ends the test.
  *
- * The root is believed when programs run (ring 3) and the kernel's own driver then
- * reads the disk
+ * The root is believed when programs run (ring 3), the kernel's own driver reads
+ * the disk, and
  *
- *	SILENT_ROOT bytes, which no search for file systems comes to in its time; or
- *	SPOKEN_ROOT bytes, and the kernel says that it mounted a file system, or
- *	something was written, which only who has mounted it does.
+ *	a program runs in pages that were read from there; or, as a file system may
+ *	decompress what it reads,
+ *	SILENT_ROOT bytes were read, to which no search for file systems comes; or
+ *	SPOKEN_ROOT bytes, and the kernel says that it mounted a file system.
  *
- * An initramfs that looks at superblocks and says "login:" has neither.
+ * An initramfs that looks at superblocks, or repairs them, and says "login:" has none
+ * of these.  One that does more is not believed at once: what is fatal may follow.
  */
 #include <stdio.h>
 #include <string.h>
@@ -30,11 +32,13 @@
  * of the loader's, who computes while he waits; and of anybody else.
  */
 #define SETTLE		(2000 * MS)
+#define SETTLE_UNSURE	(30000 * MS)	/* no program is known to be the disk's */
 #define LAST_WORDS_LOADER (300 * MS)
 #define LAST_WORDS	(2000 * MS)
 /* Nothing said, nothing read for so long: it is stuck. */
 #define STUCK_NS	(180 * NS_PER_S)
 #define STUCK_INSNS	5000000000ull
+#define STUCK_SECTOR	500000000ull	/* of the boot sector alone */
 #define MAX_RESETS	3u
 /* How long addresses may take to answer when all else is there. */
 #define NETWORK_WAIT	(60 * NS_PER_S)
@@ -94,6 +98,13 @@ void boot_progress(struct boot_test *bt)
 	bt->progress_s = boot_host_s();
 }
 
+static uint64_t settle(const struct boot *b)
+{
+	if (b->stage < BOOT_ROOT)
+		return 0;
+	return b->modes & WATCH_DISK_PROGRAM ? SETTLE : SETTLE_UNSURE;
+}
+
 void boot_reach(struct boot_test *bt, enum boot_stage stage, const char *proof)
 {
 	struct boot_moment *m = &bt->now.stages[stage];
@@ -108,25 +119,29 @@ void boot_reach(struct boot_test *bt, enum boot_stage stage, const char *proof)
 	if (stage == BOOT_ROOT)
 		boot_network_root(bt);
 	if (!bt->config.text && stage >= bt->config.until)
-		end_later(bt, PASSED, stage >= BOOT_ROOT ? SETTLE : 0);
+		end_later(bt, PASSED, settle(&bt->now));
+}
+
+static void root_proof(const struct boot *b, char proof[BOOT_LINE_MAX])
+{
+	snprintf(proof, BOOT_LINE_MAX, "programs ran, and %llu KiB were read "
+		 "from the disk%s", (unsigned long long)b->user_bytes >> 10,
+		 b->modes & WATCH_DISK_PROGRAM ? ", one of them" :
+		 b->mounted ? "; the kernel has mounted a file system" : "");
 }
 
 /* What disk and CPU prove by themselves. */
 static void look(struct boot_test *bt)
 {
 	struct boot *b = &bt->now;
-	bool spoken = b->mounted || b->wrote;
+	uint64_t enough = b->modes & WATCH_DISK_PROGRAM ? 0 :
+			  b->mounted ? SPOKEN_ROOT : SILENT_ROOT;
 	char proof[BOOT_LINE_MAX];
 
 	if (!(b->modes & WATCH_USER) || !b->driver)
 		return;
-	if (b->stage < BOOT_ROOT &&
-	    b->user_bytes >= (spoken ? SPOKEN_ROOT : SILENT_ROOT)) {
-		snprintf(proof, sizeof(proof), "programs ran, and %llu KiB "
-			 "were read from the disk%s",
-			 (unsigned long long)b->user_bytes >> 10, b->mounted ?
-			 "; the kernel has mounted a file system" : b->wrote ?
-			 "; something was written to it" : "");
+	if (b->stage < BOOT_ROOT && b->user_bytes >= enough) {
+		root_proof(b, proof);
 		boot_reach(bt, BOOT_ROOT, proof);
 	}
 	if (b->stage == BOOT_ROOT && b->wrote && b->root_bytes >= SILENT_INIT)
@@ -168,6 +183,13 @@ void boot_modes(struct boot_test *bt, unsigned seen)
 	if (seen & WATCH_PAGING)
 		boot_reach(bt, BOOT_KERNEL, "paging was switched on");
 	look(bt);
+	/* Of what a kernel does with its exceptions nothing is known. */
+	if (seen & WATCH_ZEROES && bt->now.stage <= BOOT_LOADER) {
+		boot_keep(bt, SOURCE_MACHINE, "the CPU executes zeroes");
+		end_later(bt, STALLED, 0);
+	}
+	if (seen & WATCH_DISK_PROGRAM && bt->waiting == PASSED)
+		end_later(bt, PASSED, settle(&bt->now));
 }
 
 /* Firmware has its driver, too, but without paging. */
@@ -282,14 +304,25 @@ static void own_text(struct boot_test *bt, enum boot_source source,
 	end_later(bt, PASSED, 0);
 }
 
+static void sector_started(struct boot_test *bt, const char *text)
+{
+	static const char words[] = "Booting from 0000:";
+
+	if (strncmp(text, words, sizeof(words) - 1))
+		return;
+	bt->now.sector_started = true;
+	/* Zeroes are instructions, too, but do not lead anywhere. */
+	if (!bt->kind.code)
+		end_later(bt, STALLED, 0);
+}
+
 void boot_line(struct boot_test *bt, enum boot_source source, const char *text)
 {
 	unsigned i = 0;
 
 	if (source == SOURCE_DEBUG) {
 		boot_reach(bt, BOOT_FIRMWARE, text);
-		bt->now.sector_started |= !strncmp(text, "Booting from 0000:",
-						   18);
+		sector_started(bt, text);
 	}
 	own_text(bt, source, text);
 	boot_network_line(bt, text);
@@ -311,8 +344,11 @@ void boot_line(struct boot_test *bt, enum boot_source source, const char *text)
 
 static bool is_stuck(struct boot_test *bt)
 {
+	bool sector = bt->now.stage == BOOT_FIRMWARE && bt->now.sector_started;
+
 	return vm_now(bt->vm) - bt->progress_ns > STUCK_NS ||
-		instructions(bt) - bt->progress_insns > STUCK_INSNS;
+		instructions(bt) - bt->progress_insns >
+			(sector ? STUCK_SECTOR : STUCK_INSNS);
 }
 
 void boot_unfinished(struct boot_test *bt)
