@@ -23,4 +23,7 @@ int plan_devices(struct plan *p, struct err *e);
 int plan_console(struct plan *p, struct err *e);
 int plan_network(struct plan *p, struct err *e);
 
+/* systemd's, which is udev's too; 0 unknown. */
+unsigned plan_systemd_version(const struct plan *p);
+
 #endif

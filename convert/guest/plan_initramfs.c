@@ -2,8 +2,7 @@
 /* plan_initramfs.c - append virtio's modules to each initramfs that lacks them.
  *
  * The modules are the guest's own, unpacked: any loader takes plain ones, and their
- * signatures stay.  The indexes are the initramfs' own with lines for what is new,
- * in the forms that it has; the rest of it, and its names, stay.
+ * signatures stay.
  *
  * virtio_net goes in only where the initramfs has drivers of cards already (it
  * mounts its root from a network, or lets people in): elsewhere the root's udev
@@ -14,20 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/guest/linux_kernels.h"
-#include "convert/guest/plan.h"
+#include "convert/guest/plan_splice.h"
 #include "imgfmt/base/buf.h"
 
 #define MODULE_MAX (64u << 20)	/* bytes, unpacked */
-
-struct job {
-	struct plan *p;
-	const struct linux_kernel *k;
-	struct initramfs fs;
-	struct initramfs_splice splice;
-	struct kmod_needs needs;	/* only those that are missing */
-	char dir[300];			/* "lib/modules/VERSION" */
-};
 
 static const char *const disk_modules[] = { "virtio_pci", "virtio_blk",
 					    "virtio_scsi" };
@@ -45,7 +34,7 @@ static bool has_cards(const struct linux_kernel *k)
 }
 
 /* What is needed, without what the initramfs has. */
-static int find_needs(struct job *job, struct err *e)
+static int find_needs(struct splice_job *job, struct err *e)
 {
 	struct kmod_index dep = { 0 };
 	struct kmod_needs *needs = &job->needs;
@@ -72,17 +61,9 @@ static int find_needs(struct job *job, struct err *e)
 	return rc;
 }
 
-/* "kernel/drivers/virtio/virtio.ko.xz" is "….ko" when it is unpacked. */
-static char *plain_path(const char *path)
+static int add_module(struct splice_job *job, const struct kmod_need *m, struct err *e)
 {
-	const char *end = strstr(path, ".ko");
-
-	return end ? strndup(path, (size_t)(end + 3 - path)) : strdup(path);
-}
-
-static int add_module(struct job *job, const struct kmod_need *m, struct err *e)
-{
-	char *packed = NULL, *plain = NULL, *name = plain_path(m->path);
+	char *packed = NULL, *plain = NULL, *name = splice_plain_path(m->path);
 	char from[1024], to[1024];
 	size_t len;
 	int rc;
@@ -111,229 +92,15 @@ static int add_module(struct job *job, const struct kmod_need *m, struct err *e)
 	return rc;
 }
 
-/* An index that the initramfs has, or NULL. */
-static const struct initramfs_member *index_of(const struct job *job,
-					       const char *name)
-{
-	const struct initramfs_member *m;
-	char path[400], real[CPIO_NAME_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", job->dir, name);
-	if (initramfs_resolve(&job->fs, path, real))
-		return NULL;
-	m = initramfs_find(&job->fs, real);
-	return m && m->content ? m : NULL;
-}
-
-static int add_index(struct job *job, const char *name, const void *data,
-		     size_t len, struct err *e)
-{
-	char path[400];
-
-	snprintf(path, sizeof(path), "%s/%s", job->dir, name);
-	return splice_add(&job->splice, path, 0644, data, len, e);
-}
-
-static bool is_new(const struct job *job, const char *module)
-{
-	for (size_t i = 0; i < job->needs.n; i++)
-		if (!strcmp(job->needs.list[i].name, module))
-			return true;
-	return false;
-}
-
-/* A line of modules.dep with each module where it is in the initramfs: its own path
- * there, or the new one.  NULL: no memory.
+/* The names that are pinned, for an initramfs that names cards itself.  How many in
+ * *n.
  */
-static char *dep_line(struct job *job, const char *value)
-{
-	char *copy = strdup(value), *rest = copy, *word;
-	struct text line = { 0 };
-
-	while (copy && (word = strsep(&rest, " :"))) {
-		bool is_module, first = !line.len;
-		char *name = module_name(word, &is_module), *plain;
-		const char *path;
-
-		if (!is_module)
-			continue;
-		path = initramfs_module(&job->fs, job->k->version,
-					name ? name : "");
-		path = path ? strstr(path, "lib/modules/") : NULL;
-		plain = path ? strdup(path + 13 + strlen(job->k->version)) :
-			plain_path(word);
-		text_puts(&line, first ? "" : " ");
-		text_puts(&line, plain && name ? plain : "");
-		text_puts(&line, first ? ":" : "");
-		line.failed |= !plain || !name;
-		free(plain);
-		free(name);
-	}
-	if (!copy || line.failed) {
-		free(line.p);
-		line.p = NULL;
-	}
-	free(copy);
-	return line.p;
-}
-
-/* The guest's lines for the new modules, as entries and as text. */
-static int new_deps(struct job *job, struct kmod_index *add, struct text *text,
-		    struct err *e)
-{
-	struct kmod_index dep = { 0 };
-	int rc = linux_kernel_dep(job->p->g->tree, job->k, &dep, e);
-
-	for (size_t i = 0; i < job->needs.n && !rc; i++) {
-		const struct kmod_entry *m =
-			kmod_find(&dep, job->needs.list[i].name);
-		char *line = m ? dep_line(job, m->value) : NULL;
-
-		rc = line ? kmod_add(add, m->key, line, m->priority) : -ENOMEM;
-		if (!rc) {
-			text_puts(text, line);
-			text_puts(text, "\n");
-		}
-		free(line);
-		if (rc)
-			fail_rc(e, rc, "cannot make modules.dep");
-	}
-	kmod_fini(&dep);
-	return rc;
-}
-
-/* The guest's aliases of the new modules. */
-static int new_aliases(struct job *job, struct kmod_index *add,
-		       struct text *text, struct err *e)
-{
-	static const char *const names[] = { "modules.alias.bin",
-					     "modules.alias" };
-	struct kmod_index all = { 0 };
-	char path[512], *data;
-	size_t len;
-	int rc = -ENOENT;
-
-	for (int i = 0; i < 2 && rc == -ENOENT; i++) {
-		snprintf(path, sizeof(path), "%s/%s", job->k->modules, names[i]);
-		rc = tree_read(job->p->g->tree, path, KMOD_INDEX_MAX, &data,
-			       &len, e);
-		if (rc)
-			continue;
-		rc = i ? kmod_read_alias(data, len, &all, e) :
-			kmod_read_bin(data, len, &all, e);
-		free(data);
-		if (rc)
-			fail_prefix(e, rc, "%s", path);
-	}
-	if (rc == -ENOENT)
-		rc = fail(e, ENOENT, "%s has no modules.alias, without which no "
-			  "driver is found", job->k->modules);
-	for (size_t i = 0; i < all.n && !rc; i++) {
-		const struct kmod_entry *a = &all.list[i];
-
-		if (!is_new(job, a->value))
-			continue;
-		rc = kmod_add(add, a->key, a->value, a->priority);
-		text_puts(text, "alias ");
-		text_puts(text, a->key);
-		text_puts(text, " ");
-		text_puts(text, a->value);
-		text_puts(text, "\n");
-	}
-	kmod_fini(&all);
-	return rc;
-}
-
-/* An index of the initramfs with what is new, in the forms that it has, or both if
- * it has none.
- */
-static int merge(struct job *job, const char *name, struct kmod_index *add,
-		 const struct text *more, struct err *e)
-{
-	char bin[64];
-	const struct initramfs_member *text = index_of(job, name), *trie;
-	struct text all = { 0 };
-	uint8_t *data;
-	size_t len;
-	int rc = 0;
-
-	snprintf(bin, sizeof(bin), "%s.bin", name);
-	trie = index_of(job, bin);
-	if (text || !trie) {
-		text_put(&all, text ? text->content : "", text ? text->size : 0);
-		if (all.len && all.p[all.len - 1] != '\n')
-			text_puts(&all, "\n");
-		text_put(&all, more->p ? more->p : "", more->len);
-		rc = all.failed ? fail(e, ENOMEM, "no memory for %s", name) :
-			add_index(job, name, all.p, all.len, e);
-		free(all.p);
-	}
-	if (rc || (text && !trie))
-		return rc;
-	if (trie)
-		rc = kmod_read_bin(trie->content, trie->size, add, e);
-	if (!rc)
-		rc = kmod_write_bin(add, &data, &len, e);
-	if (rc)
-		return fail_prefix(e, rc, "%s", bin);
-	rc = add_index(job, bin, data, len, e);
-	free(data);
-	return rc;
-}
-
-static int add_indexes(struct job *job, struct err *e)
-{
-	struct kmod_index deps = { 0 }, aliases = { 0 };
-	struct text dep_text = { 0 }, alias_text = { 0 };
-	int rc = new_deps(job, &deps, &dep_text, e);
-
-	if (!rc)
-		rc = new_aliases(job, &aliases, &alias_text, e);
-	if (!rc && (dep_text.failed || alias_text.failed))
-		rc = fail(e, ENOMEM, "no memory for indexes of modules");
-	if (!rc)
-		rc = merge(job, "modules.dep", &deps, &dep_text, e);
-	if (!rc)
-		rc = merge(job, "modules.alias", &aliases, &alias_text, e);
-	kmod_fini(&deps);
-	kmod_fini(&aliases);
-	free(dep_text.p);
-	free(alias_text.p);
-	return rc;
-}
-
-/* What modprobe needs besides, where the initramfs had no modules at all. */
-static int add_builtin(struct job *job, struct err *e)
-{
-	static const char *const names[] = { "modules.builtin",
-		"modules.builtin.bin", "modules.builtin.modinfo",
-		"modules.builtin.alias.bin", "modules.order" };
-	int rc = 0;
-
-	if (index_of(job, "modules.dep") || index_of(job, "modules.dep.bin"))
-		return 0;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !rc; i++) {
-		char path[512], *data;
-		size_t len;
-
-		snprintf(path, sizeof(path), "%s/%s", job->k->modules, names[i]);
-		if (tree_read(job->p->g->tree, path, KMOD_INDEX_MAX, &data,
-			      &len, NULL))
-			continue;
-		rc = add_index(job, names[i], data, len, e);
-		free(data);
-	}
-	return rc;
-}
-
-/* Where cards get their names in the initramfs already, the pinned ones: systemd
- * before 240 does not rename a second time.
- */
-static int add_links(struct job *job, struct err *e)
+static int add_links(struct splice_job *job, size_t *n, struct err *e)
 {
 	const struct linux_plan_args *args = job->p->args;
 	int rc = 0;
 
+	*n = 0;
 	for (size_t i = 0; i < args->n_nics && !rc; i++) {
 		char *path = str_printf("/etc/systemd/network/10-%s.link",
 					args->nics[i].name);
@@ -341,49 +108,88 @@ static int add_links(struct job *job, struct err *e)
 
 		rc = path ? plan_text(job->p, path, &text, e) :
 			fail(e, ENOMEM, "no memory for a plan");
-		if (!rc && text && job->fs.has_udev)
+		if (!rc && text && job->fs.has_udev) {
 			rc = splice_add(&job->splice, path + 1, 0644, text,
 					strlen(text), e);
+			++*n;
+		}
 		free(text);
 		free(path);
 	}
 	return rc;
 }
 
-static int append(struct job *job, struct err *e)
+/* End the archive, and append it for this reason. */
+static int append(struct splice_job *job, const char *code, char *why,
+		  struct err *e)
 {
-	struct edit_new n = { .code = "initramfs-splice" };
-	struct text names = { 0 };
+	struct edit_new n = { .code = code, .why = why };
 	uint8_t *data;
 	size_t len;
-	char *why;
-	int rc = splice_end(&job->splice, &data, &len, e);
+	int rc = why ? splice_end(&job->splice, &data, &len, e) :
+		fail(e, ENOMEM, "no memory for a plan");
 
-	if (rc)
-		return rc;
+	if (!rc) {
+		rc = edits_append(job->p->ed, job->k->initrd, data, len, &n, e);
+		free(data);
+	}
+	free(why);
+	return rc;
+}
+
+static char *splice_why(const struct splice_job *job)
+{
+	struct text names = { 0 };
+	char *why;
+
 	for (size_t i = 0; i < job->needs.n; i++) {
 		text_puts(&names, i ? ", " : "");
 		text_puts(&names, job->needs.list[i].name);
 	}
-	why = str_printf("The initramfs of the kernel %s lacks %s: they are "
-			 "appended behind its %llu bytes, where it may be cut "
-			 "off again.", job->k->version,
-			 names.p ? names.p : "", (unsigned long long)
-			 job->fs.len);
-	n.why = why;
-	rc = why && !names.failed ?
-		edits_append(job->p->ed, job->k->initrd, data, len, &n, e) :
-		fail(e, ENOMEM, "no memory for a plan");
+	why = names.failed ? NULL :
+		str_printf("The initramfs of the kernel %s lacks %s: they are "
+			   "appended behind its %llu bytes, where it may be cut "
+			   "off again.", job->k->version,
+			   names.p ? names.p : "",
+			   (unsigned long long)job->fs.len);
 	free(names.p);
-	free(why);
-	free(data);
-	return rc;
+	return why;
+}
+
+static int add_all(struct splice_job *job, struct err *e)
+{
+	size_t n_links;
+	int rc = find_needs(job, e);
+
+	for (size_t i = 0; i < job->needs.n && !rc; i++)
+		rc = add_module(job, &job->needs.list[i], e);
+	if (!rc)
+		rc = splice_indexes(job, e);
+	if (!rc && splice_is_new(job, "virtio_net"))
+		rc = add_links(job, &n_links, e);
+	return rc ? rc : append(job, "initramfs-splice", splice_why(job), e);
+}
+
+/* systemd before 240 does not rename what the initramfs has renamed. */
+static int add_links_only(struct splice_job *job, struct err *e)
+{
+	size_t n;
+	int rc = add_links(job, &n, e);
+
+	if (rc || !n)
+		return rc;
+	return append(job, "interface-name",
+		      str_printf("The initramfs of the kernel %s names cards, too: "
+				 "the names are appended behind its %llu bytes.",
+				 job->k->version,
+				 (unsigned long long)job->fs.len), e);
 }
 
 static int splice_kernel(struct plan *p, const struct linux_kernel *k,
+			 int (*add)(struct splice_job *job, struct err *e),
 			 struct err *e)
 {
-	struct job job = { .p = p, .k = k };
+	struct splice_job job = { .p = p, .k = k };
 	int rc = linux_initramfs(p->g->tree, k, &job.fs, e);
 
 	snprintf(job.dir, sizeof(job.dir), "lib/modules/%s", k->version);
@@ -394,21 +200,12 @@ static int splice_kernel(struct plan *p, const struct linux_kernel *k,
 		snprintf(job.dir, sizeof(job.dir), "usr/lib/modules/%s",
 			 k->version);
 	if (!rc)
-		rc = find_needs(&job, e);
-	for (size_t i = 0; i < job.needs.n && !rc; i++)
-		rc = add_module(&job, &job.needs.list[i], e);
-	if (!rc)
-		rc = add_indexes(&job, e);
-	if (!rc)
-		rc = add_builtin(&job, e);
-	if (!rc && is_new(&job, "virtio_net"))
-		rc = add_links(&job, e);
-	if (!rc)
-		rc = append(&job, e);
+		rc = add(&job, e);
 	kmod_needs_fini(&job.needs);
 	splice_fini(&job.splice);
 	initramfs_fini(&job.fs);
-	return rc;
+	return rc ? fail_prefix(e, rc, "the initramfs of the kernel %s",
+				k->version) : 0;
 }
 
 /* initramfs-tools takes names from a file, one a line. */
@@ -458,18 +255,19 @@ static int keep(struct plan *p, const char *generator, struct err *e)
 int plan_initramfs(struct plan *p, struct err *e)
 {
 	const char *generator = NULL;
+	bool links = plan_systemd_version(p) < 240;
 	int rc = 0;
 
 	for (size_t i = 0; i < p->g->n_kernels && !rc; i++) {
 		const struct linux_kernel *k = &p->g->kernels[i];
 
-		if (!k->needs_splice)
-			continue;
-		rc = splice_kernel(p, k, e);
-		if (rc)
-			fail_prefix(e, rc, "the initramfs of the kernel %s",
-				    k->version);
-		generator = k->generator;
+		if (k->needs_splice) {
+			rc = splice_kernel(p, k, add_all, e);
+			generator = k->generator;
+		} else if (links && k->initrd && !k->initrd_error &&
+			   k->drivers[DRV_VIRTIO_NET] >= DRIVER_INITRAMFS) {
+			rc = splice_kernel(p, k, add_links_only, e);
+		}
 	}
 	return rc || !generator ? rc : keep(p, generator, e);
 }

@@ -115,7 +115,7 @@ static bool is_given(const struct plan *p, const char *name, const char *mac)
 	return false;
 }
 
-/* systemd's version, by the name of its library; 0 unknown. */
+/* By the name of its library. */
 static int version_entry(void *arg, const char *name,
 			 const struct tree_node *node)
 {
@@ -127,14 +127,14 @@ static int version_entry(void *arg, const char *name,
 	return 0;
 }
 
-static unsigned systemd_version(struct tree *t)
+unsigned plan_systemd_version(const struct plan *p)
 {
 	static const char *const dirs[] = { "/lib/systemd", "/usr/lib/systemd",
 		"/usr/lib/x86_64-linux-gnu/systemd" };
 	unsigned version = 0;
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs) && !version; i++)
-		tree_list(t, dirs[i], version_entry, &version, NULL);
+		tree_list(p->g->tree, dirs[i], version_entry, &version, NULL);
 	return version;
 }
 
@@ -144,7 +144,7 @@ static int write_link(struct plan *p, const char *name, const char *mac,
 	/* Bridges and VLANs have the MAC of their card.  Type= knows a card from
 	 * them since 243; before that its driver does.
 	 */
-	const char *only = systemd_version(p->g->tree) >= 243 ? "Type=ether" :
+	const char *only = plan_systemd_version(p) >= 243 ? "Type=ether" :
 		"Driver=virtio_net";
 	char *path = str_printf("/etc/systemd/network/10-%s.link", name);
 	char *text = str_printf("# The name that this interface had before its "

@@ -106,6 +106,15 @@ static void put_initramfs(const char *kind)
 		 S_IFREG | 0644, "elf", 3);
 	cpio_add(&w, "usr/lib/modules/6.1.0/modules.dep", S_IFREG | 0644,
 		 "kernel/vmw_pvscsi.ko:\n", 22);
+	for (size_t i = 0; !strcmp(kind, "virtio") && i < 4; i++) {
+		static const char *const more[] = { "virtio_pci.ko",
+			"virtio_blk.ko", "virtio_net.ko", "udevadm" };
+		char name[96];
+
+		snprintf(name, sizeof(name), "%s%s", i < 3 ?
+			 "usr/lib/modules/6.1.0/kernel/" : "usr/bin/", more[i]);
+		cpio_add(&w, name, S_IFREG | 0644, "elf", 3);
+	}
 	CHECK_EQ(cpio_end(&w), 0);
 	CHECK_OK(pack(*kind ? UNPACK_ZSTD : UNPACK_NONE, w.data, w.len, &packed,
 		      &len, &e));
@@ -299,6 +308,37 @@ static void test_plan(void)
 	close_guest(&g);
 	CHECK(fstree_run("truncate -s 15M part && dd if=disk of=part bs=1M skip=1 "
 			 "conv=notrunc status=none && e2fsck -fn part"));
+}
+
+/* An initramfs that renames cards, before systemd did that twice. */
+static void test_old_names(void)
+{
+	static const struct file old[] = {
+		{ "lib/systemd/libsystemd-shared-252.so", NULL },
+		{ "lib/systemd/libsystemd-shared-237.so", "x" }, { NULL, NULL } };
+	struct linux_nic nic = { .old_mac = MAC };
+	struct initramfs fs;
+	struct edits *ed;
+	struct guest g;
+	char *data;
+	size_t len;
+
+	make_guest(old);
+	put_initramfs("virtio");
+	make_disk();
+	open_guest(&g);
+	CHECK(!g.g->kernels[0].needs_splice);
+	plan(&g, &nic, 1, false, &ed);
+	check_file(ed, "/etc/systemd/network/10-ens192.link",
+		   "Driver=virtio_net");
+	CHECK_OK(edits_read(ed, "/boot/initrd.img-6.1.0", 1 << 20, &data, &len,
+			    &e));
+	CHECK_OK(initramfs_read(data, len, &fs, &e));
+	CHECK(initramfs_find(&fs, "etc/systemd/network/10-ens192.link"));
+	initramfs_fini(&fs);
+	free(data);
+	edits_free(ed);
+	close_guest(&g);
 }
 
 struct net_case {
@@ -615,6 +655,7 @@ int main(int argc, char **argv)
 	test_plan();
 	test_extlinux();
 	test_network();
+	test_old_names();
 	test_refused();
 	test_full();
 	test_noise();
