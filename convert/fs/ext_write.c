@@ -18,8 +18,6 @@ static int check_features(const struct ext2_super_block *s, struct err *e)
 {
 	struct ext2_super_block *super = (struct ext2_super_block *)s;
 
-	if (ext2fs_has_feature_journal_needs_recovery(super))
-		return fail(e, EBUSY, "the journal has not been replayed");
 	if (ext2fs_has_feature_journal_dev(super))
 		return fail(e, ENOTSUP, "this is a journal, without files");
 	if (ext2fs_has_feature_quota(super))
@@ -105,7 +103,7 @@ static int check_groups(ext2_filsys fs, struct err *e)
 	return 0;
 }
 
-/* Opened, and of a size and layout that can be. */
+/* Opened, of a size and layout that can be, and one that may be written. */
 static int open_checked(struct img *volume, int flags, ext2_filsys *out,
 			struct err *e)
 {
@@ -123,7 +121,11 @@ static int open_checked(struct img *volume, int flags, ext2_filsys *out,
 			  fs->blocksize, img_size(volume));
 		goto fail;
 	}
-	rc = check_groups(fs, e);
+	rc = check_features(fs->super, e);
+	if (!rc)
+		rc = check_mmp(fs, e);
+	if (!rc)
+		rc = check_groups(fs, e);
 	if (rc)
 		goto fail;
 	count_free(fs);
@@ -137,12 +139,9 @@ fail:
 static int begin(struct ext_write *w, struct err *e)
 {
 	errcode_t code;
-	int rc = check_features(w->fs->super, e);
 
-	if (!rc)
-		rc = check_mmp(w->fs, e);
-	if (rc)
-		return rc;
+	if (ext2fs_has_feature_journal_needs_recovery(w->fs->super))
+		return fail(e, EBUSY, "the journal has not been replayed");
 	code = ext2fs_read_bitmaps(w->fs);
 	if (code)
 		return ext_fail(e, code, "the bitmaps");

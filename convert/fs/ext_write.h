@@ -57,7 +57,10 @@ int ext_write_symlink(struct ext_write *w, const char *path, const char *target,
 /* A name; the file goes with the last one.  Of a folder all that is in it. */
 int ext_write_remove(struct ext_write *w, const char *path, struct err *e);
 
-/* How much room is there?  Nothing is written; `volume` may be read-only. */
+/* How much room is there?  Nothing is written, `volume` may be read-only; what
+ * ext_write_open() would refuse is refused, but for the journal, without which the
+ * numbers may be somewhat old.
+ */
 struct ext_room {
 	uint64_t free_bytes;	/* also what is reserved for root */
 	uint64_t free_inodes;

@@ -304,6 +304,44 @@ static void test_room(void)
 	free(much);
 }
 
+static int add_file(unsigned i, uint64_t *seed)
+{
+	static const char *const folders[] = {
+		"/boot", "/boot/grub", "/boot/new/deep",
+	};
+	static uint8_t data[200000];
+	struct err e = { "" };
+	char path[200];
+	size_t len = (size_t)(sheet_random(seed) %
+			      (sheet_random(seed) % 8 ? 3000 : sizeof(data)));
+
+	snprintf(path, sizeof(path), "%s/a-rather-long-name-for-a-file-that-"
+		 "fills-its-folder-%u", folders[i % 3], i);
+	if (i % 5)
+		CHECK_OK(edits_write(ed, path, data, len, &n, &e));
+	else
+		CHECK_OK(edits_symlink(ed, path, path, &n, &e));
+	return edits_check_room(ed, &e);
+}
+
+/* Files as long as there is room for them: all of them can be made. */
+static void test_room_of_many(uint64_t seed)
+{
+	uint64_t again = seed;
+	unsigned most = 0;
+
+	begin();
+	while (!add_file(most, &seed))
+		most++;
+	CHECK(most > 20);
+	end();
+	begin();
+	for (unsigned i = 0; i < most; i++)
+		CHECK_EQ(add_file(i, &again), 0);
+	apply();
+	end();
+}
+
 /* All that can be planned, in a random order, many times. */
 static int plan_all(struct err *e)
 {
@@ -482,6 +520,8 @@ int main(void)
 	test_show();
 	test_apply();
 	test_room();
+	for (uint64_t seed = 1; seed <= (getenv("CHECK_ALL") ? 50 : 2); seed++)
+		test_room_of_many(seed);
 	test_no_memory();
 	test_undo("raw");
 	test_undo("qcow2");

@@ -301,8 +301,10 @@ static void debugfs(const char *request)
 static void refused(int want, const char *words)
 {
 	struct img *img = open_image("image");
+	struct ext_room room;
 	struct err e = { "" };
 
+	CHECK_EQ(ext_room(img, &room, &e), want);
 	CHECK_EQ(ext_write_open(img, NOW, &w, &e), want);
 	if (!strstr(e.text, words)) {
 		fprintf(stderr, "said \"%s\", not \"%s\"\n", e.text, words);
