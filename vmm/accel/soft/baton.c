@@ -95,7 +95,7 @@ static int64_t budget(struct machine *m)
 static void publish(struct soft_cpu *sc)
 {
 	uint64_t counters[SOFT_N_COUNTERS] = {
-		[SOFT_INSTRUCTIONS] = sc->cpu.icount - sc->cpu.rep_ticks,
+		[SOFT_INSTRUCTIONS] = cpu_instructions(&sc->cpu),
 		[SOFT_BLOCKS] = sc->cpu.stats.built,
 		[SOFT_TLB_MISSES] = sc->cpu.stats.tlb_misses,
 		[SOFT_INVALIDATIONS] = sc->cpu.stats.dropped,

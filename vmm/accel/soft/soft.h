@@ -352,6 +352,12 @@ static inline enum done raise_gp(struct cpu *cpu, uint32_t error)
 	return raise_error(cpu, EXC_GP, error);
 }
 
+/* Instructions executed; icount also has the time that long REPs took. */
+static inline uint64_t cpu_instructions(const struct cpu *cpu)
+{
+	return cpu->icount - cpu->rep_ticks;
+}
+
 /* Bring cpu->rip to the instruction of `u`, and cpu->icount to what ran before
  * it.  For whoever looks at the CPU's state from inside a block, or asks vm_now():
  * ports, RDTSC.  The rest of the state is always right.

@@ -198,12 +198,12 @@ void soft_test_run(struct soft_test *t, struct cpu_state *s, uint64_t insns,
 	enum stop stop;
 
 	cpu_set_state(cpu, s);
-	before = cpu->icount - cpu->rep_ticks;
+	before = cpu_instructions(cpu);
 	stop = cpu_run(cpu, (int64_t)min_u64(insns, INT64_MAX / 2));
 	cpu_get_state(cpu, s);
 	*end = (struct soft_test_end){
 		.fault = stop == STOP_FAULT, .halted = stop == STOP_HALT,
-		.insns = cpu->icount - cpu->rep_ticks - before };
+		.insns = cpu_instructions(cpu) - before };
 	if (end->fault) {
 		end->vector = cpu->fault.vector;
 		end->has_error = cpu->fault.has_error;

@@ -17,8 +17,8 @@ void cpu_time(struct cpu *cpu)
 	clock_advance(soft->vm, soft->slice_start +
 		      (cpu->icount - soft->slice_icount));
 	atomic_store_explicit(&soft_cpu_of(cpu->vcpu)->
-			      counted[SOFT_INSTRUCTIONS], cpu->icount,
-			      memory_order_relaxed);
+			      counted[SOFT_INSTRUCTIONS],
+			      cpu_instructions(cpu), memory_order_relaxed);
 }
 
 /* ns, which are ticks too. */
