@@ -4,9 +4,18 @@
 
 #include "domain_write.h"
 
+/* What a host's network device may be called (IFNAMSIZ). */
+static bool is_device_name(const char *name)
+{
+	static const char ok[] = "abcdefghijklmnopqrstuvwxyz"
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:";
+
+	return name && *name && strlen(name) < 16 && !name[strspn(name, ok)];
+}
+
 int domain_write_nic(struct writer *w, const struct machine_nic *n)
 {
-	bool bridge = n->kind == NIC_BRIDGE && n->network;
+	bool bridge = n->kind == NIC_BRIDGE && is_device_name(n->network);
 	const char *network = n->network;
 	struct text *t = &w->text;
 	char mac[MACHINE_MAC_LEN];
@@ -14,9 +23,9 @@ int domain_write_nic(struct writer *w, const struct machine_nic *n)
 
 	if ((n->kind != NIC_NETWORK && n->kind != NIC_NAT && !bridge) ||
 	    (n->kind == NIC_NETWORK && !network)) {
-		rc = LOSS(w, "nic-network", "A network card on \"%s\" is put "
-			  "on the network \"default\".",
-			  machine_nic_kind_name(n->kind));
+		rc = LOSS(w, "nic-network", "A network card on %s \"%s\" is "
+			  "put on the network \"default\".",
+			  machine_nic_kind_name(n->kind), network ? network : "");
 		network = "default";
 	}
 	if (n->kind == NIC_NAT && network)

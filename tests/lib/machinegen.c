@@ -113,6 +113,8 @@ static void nic(struct gen *g)
 	n->kind = g->for_kvm ? pick(g, 2) : pick(g, 5);
 	if (g->for_kvm || pick(g, 2))
 		name(g, &n->network, "");
+	if (g->for_kvm && n->kind == NIC_BRIDGE)
+		set(&n->network, "br0");
 	set_one_of(g, &n->model, models);
 	n->disconnected = !pick(g, 4);
 }
