@@ -381,7 +381,7 @@ int domain_read(struct reader *r)
 		rc = parts[i](&d);
 	/* What was said without a text may be wrong. */
 	if (d.x.failed)
-		rc = fail(r->e, ENOMEM, "out of memory");
+		rc = xml_fail(&d.x, r->path, r->e);
 	xml_free(&d.x);
 	return rc;
 }

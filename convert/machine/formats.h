@@ -32,8 +32,10 @@ struct machine_read_args {
 					 * default */
 };
 /* *out is empty after a failure.  -ENOTSUP: it describes no machine that this
- * knows; -EUCLEAN: it is broken; -EFBIG: it is larger than descriptions are.
- * `args` may be NULL.
+ * knows; -EUCLEAN: it is broken; -EFBIG: it is larger than descriptions are;
+ * -EPERM: an OVF refers to a file outside of its folder; -EINVAL: it describes
+ * several systems, which the sentence lists, and args->system names none; -ENOENT:
+ * it names none of them.  `args` may be NULL.
  */
 int machine_read(const char *path, const struct machine_read_args *args,
 		 struct machine *out, struct err *e);
@@ -46,7 +48,7 @@ int machine_parse(const char *text, size_t len, const char *path,
 /* The image of disk `i`, read-only unless `flags` (IMG_*) say more; a package's
  * member by its package, anything else through the resolver, so that a name that
  * leads out of the description's folder is -EPERM.  -ENOENT: an empty drive;
- * -ENOTSUP: raw_device, or not in a file.
+ * -ENOTSUP: raw_device, not in a file, or in a package that is not the source.
  */
 int machine_open_disk(const struct machine *m, size_t i, unsigned flags,
 		      const struct img_resolver *resolver, struct img **out,

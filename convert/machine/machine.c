@@ -165,11 +165,13 @@ int machine_note(struct machine_notes *notes, struct err *e, const char *code,
 	struct err text;
 	va_list ap;
 
+	if (notes->n >= MAX_NOTES)
+		return 0;
 	va_start(ap, fmt);
 	vsnprintf(text.text, sizeof(text.text), fmt, ap);
 	va_end(ap);
 	text_tidy(text.text, true);
-	if (notes->n >= MAX_NOTES || is_noted(notes, code, text.text))
+	if (is_noted(notes, code, text.text))
 		return 0;
 	note = (struct machine_note){ strdup(code), strdup(text.text) };
 	if (note.code && note.text &&

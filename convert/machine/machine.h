@@ -11,7 +11,7 @@
 #include "imgfmt/imgfmt.h"
 
 /* A sentence for people under a word for programs ("vmx-shared-folder"), which
- * stays the same in later versions.  notes.c has them all.
+ * stays the same in later versions.
  */
 struct machine_note {
 	char *code, *text;

@@ -308,7 +308,7 @@ int ovf_read(struct reader *r)
 		rc = parts[i](&o);
 	/* What was said without a text may be wrong. */
 	if (o.x.failed)
-		rc = fail(r->e, ENOMEM, "out of memory");
+		rc = xml_fail(&o.x, r->path, r->e);
 	free(o.files);
 	free(o.disks);
 	free(o.items);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* proxmox.c - a machine for Proxmox VE: VMID.conf as /etc/pve/qemu-server has it,
- * and a script of qm commands that makes the machine and imports its disks, for
- * only Proxmox knows where a storage keeps its volumes.
+/* proxmox.c - a machine for Proxmox VE: a script that makes it with qm create, which
+ * also imports the disks; and VMID.conf as /etc/pve/qemu-server has it afterwards,
+ * with the volumes' names as storages on LVM, ZFS and RBD give them in this order.
  *
  * https://pve.proxmox.com/pve-docs/qm.conf.5.html
  */
@@ -18,7 +18,7 @@
 struct proxmox {
 	struct writer *w;
 	const char *storage, *bridge;
-	unsigned vmid;
+	unsigned vmid, n_volumes;
 	struct text script;
 	unsigned next[8];	/* the next free place of each bus */
 	char order[256];	/* "scsi0;net0" */
@@ -27,11 +27,20 @@ struct proxmox {
 /* One setting: a line of the file, and an option of qm create. */
 static void setting(struct proxmox *p, const char *key, const char *value)
 {
-	struct text *t = &p->w->text;
-
-	text_add(t, "%s: %s\n", key, value);
+	text_add(&p->w->text, "%s: %s\n", key, value);
 	text_add(&p->script, " \\\n\t--%s ", key);
 	text_add_shell(&p->script, value);
+}
+
+/* A volume: qm makes it ("STORAGE:GIB"), the file names what is there then. */
+static void volume(struct proxmox *p, const char *key, unsigned long long gib,
+		   const char *more)
+{
+	text_add(&p->w->text, "%s: %s:vm-%u-disk-%u%s\n", key, p->storage,
+		 p->vmid, p->n_volumes++, more);
+	text_add(&p->script, " \\\n\t--%s ", key);
+	text_add_shell(&p->script, p->storage);
+	text_add(&p->script, ":%llu%s", gib, more);
 }
 
 static void setting_number(struct proxmox *p, const char *key,
@@ -145,21 +154,20 @@ static int put_firmware(struct proxmox *p)
 {
 	const struct machine *m = p->w->m;
 	bool uefi = m->firmware == FIRMWARE_UEFI;
-	char text[200];
+	char more[64];
 
 	setting(p, "bios", uefi ? "ovmf" : "seabios");
 	if (m->chipset == CHIPSET_Q35 || (uefi && m->chipset == CHIPSET_ANY))
 		setting(p, "machine", "q35");
 	if (m->localtime)
 		setting(p, "localtime", "1");
-	snprintf(text, sizeof(text), "%.80s:1,efitype=4m,pre-enrolled-keys=%d",
-		 p->storage, m->secure_boot);
+	snprintf(more, sizeof(more), ",efitype=4m,pre-enrolled-keys=%d",
+		 m->secure_boot);
 	if (uefi)
-		setting(p, "efidisk0", text);
-	snprintf(text, sizeof(text), "%.80s:1,version=%s", p->storage,
-		 m->tpm && !strcmp(m->tpm, "1.2") ? "v1.2" : "v2.0");
+		volume(p, "efidisk0", 1, more);
 	if (m->tpm)
-		setting(p, "tpmstate0", text);
+		volume(p, "tpmstate0", 1, !strcmp(m->tpm, "1.2") ?
+		       ",version=v1.2" : ",version=v2.0");
 	if (m->kernel)
 		return LOSS(p->w, "kernel", "A kernel outside of the disk is "
 			    "not carried over.");
@@ -216,10 +224,8 @@ static int put_image(struct proxmox *p, const struct machine_disk *d,
 
 	if (rc)
 		return rc;
-	text_add(&p->w->text, "%s: %s:0,import-from=%s%s%s%s\n", place,
-		 p->storage, *name != '/' && p->w->args->folder ?
-		 p->w->args->folder : "", *name != '/' && p->w->args->folder ?
-		 "/" : "", name, more);
+	text_add(&p->w->text, "%s: %s:vm-%u-disk-%u%s\n", place, p->storage,
+		 p->vmid, p->n_volumes++, more);
 	text_add(&p->script, " \\\n\t--%s ", place);
 	text_add_shell(&p->script, p->storage);
 	text_add(&p->script, ":0,import-from=");
@@ -258,10 +264,7 @@ static int put_disk(struct proxmox *p, const struct machine_disk *d)
 				  "storage.", disk_name(d));
 	} else if (!disk_name(d)) {
 		if (!d->raw_device && d->size) {
-			snprintf(more, sizeof(more), "%.100s:%llu", p->storage,
-				 (unsigned long long)div_round_up(d->size,
-								  1u << 30));
-			setting(p, place, more);
+			volume(p, place, div_round_up(d->size, 1u << 30), "");
 		} else {
 			rc = LOSS(p->w, "disk-file", "The disk %s is in no "
 				  "file.", place);
@@ -338,7 +341,12 @@ static int put_nic(struct proxmox *p, const struct machine_nic *n, size_t i)
 
 static int put_comforts(struct proxmox *p)
 {
+	static const char *const vgas[][2] = {
+		{ "qxl", "qxl" }, { "vmvga", "vmware" }, { "virtio", "virtio" },
+		{ "cirrus", "cirrus" },
+	};
 	const struct machine *m = p->w->m;
+	const char *vga = "std";
 	bool port = false;
 
 	for (size_t i = 0; i < m->n_serials && i < 4; i++) {
@@ -352,7 +360,10 @@ static int put_comforts(struct proxmox *p)
 		setting(p, "rng0", "source=/dev/urandom");
 	if (!m->balloon)
 		setting(p, "balloon", "0");
-	setting(p, "vga", !m->video && port ? "serial0" : "std");
+	for (size_t i = 0; m->video && i < sizeof(vgas) / sizeof(vgas[0]); i++)
+		if (!strcmp(m->video, vgas[i][0]))
+			vga = vgas[i][1];
+	setting(p, "vga", !m->video && port ? "serial0" : vga);
 	setting(p, "agent", "0");
 	if (m->sound)
 		return LOSS(p->w, "sound", "The sound card is left out.");

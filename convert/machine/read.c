@@ -39,9 +39,40 @@ static bool ends(const char *path, const char *with)
 	return len > n && !strcasecmp(path + len - n, with);
 }
 
+/* The name of the first element, without its prefix; NULL: there is none. */
+static const char *root_name(const char *p, size_t *len)
+{
+	const char *colon;
+
+	while ((p = strchr(p, '<'))) {
+		if (!strncmp(p, "<!--", 4)) {
+			p = strstr(p + 4, "-->");
+			if (!p)
+				return NULL;
+		} else if (p[1] != '?' && p[1] != '!') {
+			break;
+		}
+		p++;
+	}
+	if (!p)
+		return NULL;
+	*len = strcspn(++p, " \t\r\n/>");
+	colon = memchr(p, ':', *len);
+	if (colon) {
+		*len -= (size_t)(colon + 1 - p);
+		p = colon + 1;
+	}
+	return p;
+}
+
 static const char *detect(const char *text, const char *path)
 {
+	static const char *const roots[][2] = {
+		{ "Envelope", "ovf" }, { "domain", "libvirt" },
+		{ "node", "libvirt" }, { "VirtualBox", "vbox" },
+	};
 	const char *p = text;
+	size_t len;
 
 	if (!strncmp(p, "\xef\xbb\xbf", 3))
 		p += 3;
@@ -49,9 +80,13 @@ static const char *detect(const char *text, const char *path)
 	if (*p == '{')
 		return "json";
 	if (*p == '<') {
-		if (strstr(p, "Envelope"))
-			return "ovf";
-		return strstr(p, "<domain") ? "libvirt" : NULL;
+		p = root_name(p, &len);
+		for (size_t i = 0; p && i < sizeof(roots) / sizeof(roots[0]);
+		     i++)
+			if (strlen(roots[i][0]) == len &&
+			    !strncmp(p, roots[i][0], len))
+				return roots[i][1];
+		return NULL;
 	}
 	if (has_setting(text, "config.version") ||
 	    has_setting(text, "virtualHW.version") || ends(path, ".vmx"))
@@ -63,7 +98,7 @@ static int read_as(struct reader *r, const char *format)
 {
 	int rc;
 
-	if (!format && strstr(r->text, "<VirtualBox"))
+	if (format && !strcmp(format, "vbox"))
 		return fail(r->e, ENOTSUP, "%s is VirtualBox's own description; "
 			    "export the machine as OVF, which is read", r->path);
 	if (!format)
@@ -229,6 +264,11 @@ int machine_open_disk(const struct machine *m, size_t i, unsigned flags,
 		return fail(e, ENOTSUP, "Disk %zu is a device of its host, "
 			    "'%.200s', and no file", i + 1,
 			    d->file ? d->file : "");
+	if (d->member && strcmp(m->source_format, "ovf") &&
+	    strcmp(m->source_format, "ova"))
+		return fail(e, ENOTSUP, "Disk %zu, '%.200s', is in a package, "
+			    "and %s does not say in which", i + 1, d->member,
+			    m->source_path);
 	if (d->member)
 		return img_open(m->source_path, &args, out, e);
 	if (!d->file)

@@ -7,14 +7,12 @@
 
 #include "write.h"
 
-/* In --disk a comma of the name is written twice. */
-static void add_file(struct text *t, const char *name)
+/* In --disk a comma of a value is written twice. */
+static void add_value(struct text *t, const char *before, const char *name)
 {
 	struct text word = { 0 };
 
-	/* A name that begins like an option, or has a protocol's colon. */
-	if (*name != '/')
-		text_add(&word, "./");
+	text_add(&word, "%s", before);
 	for (; *name; name++)
 		text_add(&word, *name == ',' ? ",," : "%c", *name);
 	text_add_shell(t, word.failed || !word.p ? "" : word.p);
@@ -25,6 +23,7 @@ static void add_file(struct text *t, const char *name)
 static int put_disk(struct writer *w, const struct machine_disk *d)
 {
 	struct text *t = &w->text;
+	const char *file;
 
 	if (d->medium != MEDIUM_DISK)
 		return LOSS(w, "removable", "There is no %s drive.",
@@ -33,23 +32,19 @@ static int put_disk(struct writer *w, const struct machine_disk *d)
 		return LOSS(w, "disk-file", "A disk that is in no file is left "
 			    "out.");
 	text_add(t, " \\\n\t--disk ");
-	add_file(t, d->path ? d->path : w->m->source_path ? w->m->source_path :
-		 "");
-	if (d->member) {
-		text_add(t, ",member=");
-		text_add_shell(t, d->member);
-	} else if (d->format) {
-		text_add(t, ",format=");
-		text_add_shell(t, d->format);
-	}
+	/* A name may begin like an option, or have a protocol's colon. */
+	file = d->path ? d->path : w->m->source_path ? w->m->source_path : "";
+	add_value(t, *file == '/' ? "" : "./", file);
+	if (d->member)
+		add_value(t, ",member=", d->member);
+	else if (d->format)
+		add_value(t, ",format=", d->format);
 	if (d->readonly)
 		text_add(t, ",readonly");
 	else if (d->nonpersistent)
 		text_add(t, ",overlay");
-	if (d->serial && !strchr(d->serial, ',')) {
-		text_add(t, ",serial=");
-		text_add_shell(t, d->serial);
-	}
+	if (d->serial)
+		add_value(t, ",serial=", d->serial);
 	if (d->bus != BUS_VIRTIO)
 		return LOSS(w, "disk-bus", "A disk on \"%s\" is put on "
 			    "\"virtio\".", machine_bus_name(d->bus));

@@ -9,6 +9,12 @@
 
 #include "imgfmt/base/buf.h"
 
+/* Texts that are handed out: where each of many names is looked for among many
+ * others, memory and time stay bounded.
+ */
+#define MAX_TEXTS (1u << 20)
+#define MAX_BYTES (64u << 20)
+
 /* Called at "<!DOCTYPE": before any entity is declared. */
 static void stop_at_doctype(void *arg, const xmlChar *name, const xmlChar *id,
 			    const xmlChar *system)
@@ -122,18 +128,29 @@ xmlNode *xml_find(xmlNode *node, const char *path)
 	return node;
 }
 
+int xml_fail(const struct xml *x, const char *path, struct err *e)
+{
+	if (x->failed == -EFBIG)
+		return fail(e, EFBIG, "%s refers to its own parts more often "
+			    "than a description of a machine does", path);
+	return fail(e, ENOMEM, "out of memory");
+}
+
 /* Take over a text of libxml2's. */
 static const char *keep(struct xml *x, xmlChar *text)
 {
-	char *copy = text ? strdup((const char *)text) : NULL;
+	size_t len = text ? strlen((const char *)text) : 0;
+	bool room = x->n < MAX_TEXTS && len < MAX_BYTES - x->n_bytes;
+	char *copy = text && room ? strdup((const char *)text) : NULL;
 
 	xmlFree(text);
 	if (!copy ||
 	    array_grow(&x->texts, &x->cap, x->n + 1, sizeof(*x->texts))) {
 		free(copy);
-		x->failed = true;
+		x->failed = room ? -ENOMEM : -EFBIG;
 		return "";
 	}
+	x->n_bytes += len;
 	x->texts[x->n++] = copy;
 	return copy;
 }

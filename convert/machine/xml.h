@@ -18,14 +18,17 @@ struct xml {
 	xmlDoc *doc;
 	xmlNode *root;
 	char **texts;		/* handed out, freed with the rest */
-	size_t n, cap;
-	bool failed;		/* out of memory: texts are missing */
+	size_t n, cap, n_bytes;
+	int failed;		/* -ENOMEM or -EFBIG: texts are missing, and
+				 * what was made of them is wrong */
 };
 
 /* `path` is for messages. */
 int xml_parse(const char *text, size_t len, const char *path, struct xml *x,
 	      struct err *e);
 void xml_free(struct xml *x);
+/* x->failed as a sentence. */
+int xml_fail(const struct xml *x, const char *path, struct err *e);
 
 /* The name without its prefix. */
 const char *xml_name(const xmlNode *node);
