@@ -95,15 +95,14 @@ static int get_line(struct ext4 *x, uint64_t at, unsigned *line)
 		for (i = 0; i < EXT4_LINES && c->at[i] != at; i++)
 			;
 	if (i == EXT4_LINES) {
-		if (!c->mem)
-			c->mem = buf_alloc((size_t)EXT4_LINE * EXT4_LINES);
-		if (!c->mem)
-			return -ENOMEM;
 		i = oldest(c);
+		if (!c->line[i])
+			c->line[i] = buf_alloc(EXT4_LINE);
+		if (!c->line[i])
+			return -ENOMEM;
 		c->at[i] = UINT64_MAX;
 		len = (size_t)min_u64(EXT4_LINE, end - at);
-		rc = ext4_read_past(x, c->mem + (size_t)i * EXT4_LINE, len, at,
-				    &ignored);
+		rc = ext4_read_past(x, c->line[i], len, at, &ignored);
 		*line = EXT4_LINES;
 		if (rc)
 			return rc == -ENOMEM ? rc : 0;
@@ -139,8 +138,7 @@ int ext4_read(struct ext4 *x, void *buf, size_t len, uint64_t offset,
 			if (rc)
 				return rc;
 		} else {
-			memcpy(to, x->cache.mem + (size_t)line * EXT4_LINE +
-			       (offset - at), n);
+			memcpy(to, x->cache.line[line] + (offset - at), n);
 		}
 		to += n;
 		offset += n;

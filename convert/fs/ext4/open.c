@@ -17,7 +17,8 @@ void ext4_close(struct ext4 *x)
 		return;
 	for (unsigned i = 0; i < EXT4_MAX_DEPTH; i++)
 		free(x->path[i].data);
-	free(x->cache.mem);
+	for (unsigned i = 0; i < EXT4_LINES; i++)
+		free(x->cache.line[i]);
 	free(x->block);
 	free(x->fresh);
 	free(x->raw);

@@ -69,9 +69,9 @@ struct ext4_fresh {
 #define EXT4_LINE	65536u		/* bytes; the largest block */
 #define EXT4_LINES	64u
 
-/* Lines of the volume as after replay.  All memory of the cache is here. */
+/* Lines of the volume as after replay. */
 struct ext4_cache {
-	uint8_t *mem;
+	uint8_t *line[EXT4_LINES];	/* NULL: not needed yet */
 	uint64_t at[EXT4_LINES];	/* bytes; UINT64_MAX: empty */
 	uint32_t len[EXT4_LINES];
 	uint64_t used[EXT4_LINES], clock;
