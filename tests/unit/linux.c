@@ -92,8 +92,10 @@ static void put_initramfs(const char *kind)
 	uint8_t *packed;
 	size_t len;
 
-	cpio_add(&w, "conf", S_IFDIR | 0755, "", 0);
-	cpio_add(&w, "conf/initramfs.conf", S_IFREG | 0644, "", 0);
+	if (strcmp(kind, "dracut")) {
+		cpio_add(&w, "conf", S_IFDIR | 0755, "", 0);
+		cpio_add(&w, "conf/initramfs.conf", S_IFREG | 0644, "", 0);
+	}
 	cpio_add(&w, "lib", S_IFLNK | 0777, "usr/lib", 7);
 	for (const char *dir = "usr/lib/modules/6.1.0/kernel/", *p = dir;
 	     (p = strchr(p + 1, '/'));) {
@@ -106,6 +108,8 @@ static void put_initramfs(const char *kind)
 		 S_IFREG | 0644, "elf", 3);
 	cpio_add(&w, "usr/lib/modules/6.1.0/modules.dep", S_IFREG | 0644,
 		 "kernel/vmw_pvscsi.ko:\n", 22);
+	if (!strcmp(kind, "dracut"))
+		cpio_add(&w, "usr/lib/dracut", S_IFDIR | 0755, "", 0);
 	for (size_t i = 0; !strcmp(kind, "virtio") && i < 4; i++) {
 		static const char *const more[] = { "virtio_pci.ko",
 			"virtio_blk.ko", "virtio_net.ko", "udevadm" };
@@ -246,14 +250,13 @@ static void plan(struct guest *g, struct linux_nic *nics, size_t n,
 	CHECK_OK(linux_plan(g->g, &args, *ed, &e));
 }
 
-static void check_initramfs(struct edits *ed)
+static void check_initramfs(struct edits *ed, const char *path)
 {
 	struct initramfs fs;
 	char *data;
 	size_t len;
 
-	CHECK_OK(edits_read(ed, "/boot/initrd.img-6.1.0", 1 << 20, &data, &len,
-			    &e));
+	CHECK_OK(edits_read(ed, path, 1 << 20, &data, &len, &e));
 	CHECK_OK(initramfs_read(data, len, &fs, &e));
 	CHECK_STR(initramfs_module(&fs, "6.1.0", "virtio_blk"),
 		  "usr/lib/modules/6.1.0/kernel/virtio_blk.ko");
@@ -292,7 +295,7 @@ static void test_plan(void)
 		   " console=tty0 console=ttyS0,115200\"\n");
 	check_file(ed, "/etc/systemd/network/10-ens192.link", "MACAddress=" MAC
 		   "\nType=ether\n\n[Link]\nName=ens192\n");
-	check_initramfs(ed);
+	check_initramfs(ed, "/boot/initrd.img-6.1.0");
 	CHECK_OK(edits_apply(ed, &e));
 	edits_free(ed);
 	close_guest(&g);
@@ -308,6 +311,53 @@ static void test_plan(void)
 	close_guest(&g);
 	CHECK(fstree_run("truncate -s 15M part && dd if=disk of=part bs=1M skip=1 "
 			 "conv=notrunc status=none && e2fsck -fn part"));
+}
+
+/* As Red Hat's are: dracut, packed modules, loader entries, SELinux. */
+static void test_dracut(void)
+{
+	static const struct file files[] = {
+		{ "etc/os-release", "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n" },
+		{ "boot/grub/grub.cfg", NULL }, { "boot/grub/device.map", NULL },
+		{ "etc/default/grub", NULL },
+		{ "lib/systemd/system/open-vm-tools.service", NULL },
+		{ "boot/grub2/grub.cfg", "set default=\"${saved_entry}\"\nblscfg\n" },
+		{ "boot/grub2/grubenv", "# GRUB\nsaved_entry=m-6.1.0\n##\n" },
+		{ "boot/loader/entries/m-6.1.0.conf", "title Rocky\nlinux "
+		  "/boot/vmlinuz-6.1.0\noptions root=/dev/sda1 ro $tuned\n" },
+		{ "boot/loader/entries/m-9.9.9.conf", "title x\nlinux "
+		  "/boot/vmlinuz-9.9.9\noptions root=LABEL=x\n" },
+		{ "etc/selinux/config", "SELINUX=enforcing\n" },
+		{ "usr/sbin/load_policy", "x" },
+		{ "etc/lvm/devices/system.devices", "x" },
+		{ NULL, NULL },
+	};
+	struct edits *ed;
+	struct guest g;
+
+	make_guest(files);
+	put_initramfs("dracut");
+	CHECK(fstree_run("cd root && mv boot/initrd.img-6.1.0 "
+			 "boot/initramfs-6.1.0.img && cd lib/modules/6.1.0 && "
+			 "xz kernel/*.ko && sed -i 's/[.]ko/.ko.xz/g' modules.dep"));
+	make_disk();
+	open_guest(&g);
+	CHECK_STR(g.g->id_like, "rhel centos fedora");
+	CHECK_EQ(g.g->selinux, SELINUX_ENFORCING);
+	CHECK_STR(g.g->boot.cmdline, "root=/dev/sda1 ro $tuned");
+	CHECK_STR(g.g->kernels[0].generator, "dracut");
+	CHECK(g.g->kernels[0].needs_splice);
+	plan(&g, NULL, 0, false, &ed);
+	check_codes(ed, "fstab-uuid grub-uuid initramfs-splice initramfs-modules "
+		    "lvm-devices selinux-relabel");
+	check_file(ed, "/boot/loader/entries/m-6.1.0.conf", "options root=UUID="
+		   UUID " ro $tuned\n");
+	check_file(ed, "/etc/dracut.conf.d/90-virtio.conf", " virtio_blk ");
+	CHECK(!edits_exists(ed, "/etc/lvm/devices/system.devices"));
+	CHECK(edits_exists(ed, "/.autorelabel"));
+	check_initramfs(ed, "/boot/initramfs-6.1.0.img");
+	edits_free(ed);
+	close_guest(&g);
 }
 
 /* An initramfs that renames cards, before systemd did that twice. */
@@ -656,6 +706,7 @@ int main(int argc, char **argv)
 	test_extlinux();
 	test_network();
 	test_old_names();
+	test_dracut();
 	test_refused();
 	test_full();
 	test_noise();
