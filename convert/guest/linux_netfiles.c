@@ -152,7 +152,7 @@ struct yaml {
 	const char *path;
 	struct { size_t indent; char key[64]; } stack[YAML_DEPTH];
 	size_t depth;
-	bool default_route;
+	bool default_route, named;
 };
 
 static bool under(const struct yaml *y, size_t level, const char *key)
@@ -192,11 +192,12 @@ static void yaml_value(struct yaml *y, const char *key, char *value)
 
 	if (match && !strcmp(key, "macaddress"))
 		linux_mac(i->mac, scalar(value));
-	else if (match && !strcmp(key, "name"))
+	else if (match && !strcmp(key, "name") && !y->named)
 		i->name = linux_keep(y->g, scalar(value));
-	else if (!strcmp(key, "set-name"))
+	else if (!strcmp(key, "set-name")) {
 		i->name = linux_keep(y->g, scalar(value));
-	else if (!strcmp(key, "dhcp4") || !strcmp(key, "dhcp6"))
+		y->named = true;
+	} else if (!strcmp(key, "dhcp4") || !strcmp(key, "dhcp6"))
 		i->dhcp |= !strcmp(scalar(value), "true") ||
 			!strcmp(scalar(value), "yes");
 	else if (y->depth == 4 && !strcmp(key, "addresses"))
@@ -227,9 +228,14 @@ static void yaml_key(struct yaml *y, size_t indent, char *line, char *colon)
 	value += strspn(value, " \t");
 	if (!under(y, 0, "network") || !under(y, 1, "ethernets"))
 		return;
-	if (y->depth == 3)
+	if (y->depth == 3) {
 		y->iface = linux_iface(y->g, "netplan", key, y->path);
-	else if (y->depth > 3 && y->iface && *value)
+		y->named = false;
+	} else if (y->depth == 4 && y->iface && !strcmp(key, "match")) {
+		/* Then the key above is but a word. */
+		if (!y->named)
+			y->iface->name = y->g->pool->empty;
+	} else if (y->depth > 3 && y->iface && *value)
 		yaml_value(y, key, value);
 }
 

@@ -94,6 +94,9 @@ static void by_order(struct plan *p)
 		*best = 0;
 		for (size_t i = 0; i < p->g->n_ifaces; i++) {
 			card_name(&p->g->ifaces[i], name);
+			/* What has a MAC is another card's, perhaps a past one. */
+			if (*p->g->ifaces[i].mac && *nic->old_mac)
+				continue;
 			if (*name && !is_taken(p, name) &&
 			    (!*best || strverscmp(name, best) < 0))
 				memcpy(best, name, sizeof(name));

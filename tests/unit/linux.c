@@ -438,6 +438,16 @@ static const struct net_case net_cases[] = {
 	  .names = { "lan0" }, .codes = "interface-mac interface-name",
 	  .path = "/etc/netplan/1.yaml", .want = "'52:54:00:00:00:01'",
 	  .address = "192.0.2.9/24" },
+	/* The key is no name, and the card may have any. */
+	{ .files = { { "etc/netplan/1.yaml", "network:\n  ethernets:\n    one:\n"
+		       "      match: {}\n      match:\n        macaddress: " MAC "\n"
+		       "      dhcp4: yes\n" } },
+	  .nics = { { .old_mac = MAC } }, .names = { "" }, .codes = "" },
+	/* A rule for a card that is gone. */
+	{ .files = { { "etc/udev/rules.d/70-persistent-net.rules",
+		       "SUBSYSTEM==\"net\", ATTR{address}==\"00:50:56:00:00:01\", "
+		       "NAME=\"eth0\"\n" } },
+	  .nics = { { .old_mac = MAC } }, .names = { "" }, .codes = "" },
 	{ .files = { { "etc/sysconfig/network-scripts/ifcfg-eth0",
 		       "DEVICE=eth0\nHWADDR=00:50:56:AA:BB:CC\nIPADDR=192.0.2.3\n"
 		       "PREFIX=25\n" } }, .old = true,
