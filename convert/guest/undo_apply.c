@@ -39,13 +39,15 @@ static int check_record(struct img *disk, const struct undo_record *c,
 	return 0;
 }
 
+/* What is back already is left alone. */
 static int put_record(struct img *disk, const struct undo_record *c,
 		      uint8_t *buf, struct err *e)
 {
-	int rc = img_write(disk, c->data, c->len, c->offset);
+	int rc = img_read(disk, buf, c->len, c->offset);
 
-	(void)buf;
-	return rc ? fail_rc(e, rc, "writing %u bytes at %" PRIu64, c->len,
+	if (!rc && memcmp(buf, c->data, c->len))
+		rc = img_write(disk, c->data, c->len, c->offset);
+	return rc ? fail_rc(e, rc, "putting back %u bytes at %" PRIu64, c->len,
 			    c->offset) : 0;
 }
 
