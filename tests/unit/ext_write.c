@@ -388,13 +388,13 @@ static void test_errors(void)
 }
 
 /* A new file gets its folder's label, an old one keeps its inode. */
-static void test_attributes(void)
+static void test_attributes(const char *options, bool crtime)
 {
 	static const struct ext_new n = { 0600, 0, 0 };
 	struct err e = { "" };
 	struct img *img;
 
-	make("-t ext4");
+	make(options);
 	debugfs("ea_set /etc security.selinux etc_t");
 	debugfs("ea_set /etc/small security.selinux small_t");
 	debugfs("ea_set /etc/small user.more some");
@@ -412,8 +412,48 @@ static void test_attributes(void)
 	shell("debugfs -R 'ea_get -V /etc/twice user.more' image 2>&1 | "
 	      "grep -q some");
 	shell("debugfs -R 'cat /etc/twice' image 2>/dev/null | grep -q other");
-	shell("debugfs -R 'stat /etc/new' image 2>/dev/null | grep -q "
-	      "'crtime: 0x6b49d200'");
+	if (crtime)
+		shell("debugfs -R 'stat /etc/new' image 2>/dev/null | "
+		      "grep -q 'crtime: 0x6b49d200'");
+}
+
+/* A large attribute may be an inode of its own, which goes with the file. */
+static void test_value_inodes(void)
+{
+	struct err e = { "" };
+	struct img *img;
+
+	make("-t ext4 -O ea_inode");
+	shell("seq 3000 >value");
+	debugfs("ea_set -f value /etc/small user.large");
+	debugfs("ea_set -f value /etc/big user.large");
+	shell("debugfs -R 'ea_list /etc/big' image 2>&1 | grep -q 'large (1024)'");
+	/* debugfs counts the blocks wrongly. */
+	shell("e2fsck -fy image >/dev/null 2>&1 || [ $? = 1 ]");
+	begin(&img);
+	CHECK_OK(ext_write_remove(w, "etc/small", &e));
+	CHECK_OK(ext_write_remove(w, "etc/big", &e));
+	end(img);
+	begin(&img);
+	CHECK_OK(ext_write_remove(w, "etc/twice", &e));
+	end(img);
+}
+
+/* Names in there are other bytes than they seem. */
+static void test_not_written(void)
+{
+	static const struct ext_new n = { 0600, 0, 0 };
+	struct err e = { "" };
+	struct img *img;
+
+	make("-t ext4 -O casefold,encrypt");
+	debugfs("mkdir /folded");
+	debugfs("sif /folded flags 0x40080000");
+	begin(&img);
+	CHECK_EQ(ext_write_file(w, "folded/new", "x", 1, &n, &e), -ENOTSUP);
+	CHECK_EQ(ext_write_mkdir(w, "folded/new", &n, &e), -ENOTSUP);
+	CHECK(strstr(e.text, "ignores case"));
+	end(img);
 }
 
 /* What the journal holds comes first. */
@@ -557,7 +597,10 @@ int main(int argc, char **argv)
 	scratch_enter();
 	test_refused();
 	test_errors();
-	test_attributes();
+	test_attributes("-t ext4", true);
+	test_attributes("-t ext3 -I 128", false);
+	test_value_inodes();
+	test_not_written();
 	test_journal();
 	test_orphans("-t ext4");
 	test_orphans("-t ext3");
