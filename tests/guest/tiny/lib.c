@@ -2,7 +2,6 @@
 /* lib.c - what the tests' own guests share.  See tiny.h. */
 #include "tiny.h"
 
-#define COM1	0x3f8u
 #define PM_BASE	0x600u
 
 const char *args = "";
@@ -14,33 +13,6 @@ static void (*handlers[256])(void);
 
 void tiny_main(uint32_t magic, uint32_t info);
 void interrupt(uint32_t vector);
-
-static void put_char(char c)
-{
-	while (!(inb(COM1 + 5) & 0x20))
-		;
-	outb(COM1, (uint8_t)c);
-}
-
-void put(const char *text)
-{
-	for (; *text; text++)
-		put_char(*text);
-}
-
-void put_hex(uint32_t n)
-{
-	put("0x");
-	for (int i = 28; i >= 0; i -= 4)
-		put_char("0123456789abcdef"[n >> i & 15]);
-}
-
-void put_dec(uint32_t n)
-{
-	if (n > 9)
-		put_dec(n / 10);
-	put_char((char)('0' + n % 10));
-}
 
 void check(const char *what, uint32_t got, uint32_t want)
 {
@@ -114,12 +86,6 @@ void halt(void)
 {
 	for (;;)
 		__asm__ volatile("cli; hlt" : : : "memory");
-}
-
-void power_off(void)
-{
-	outw(PM_BASE + 4, 1 << 13);
-	halt();
 }
 
 void interrupt(uint32_t vector)

@@ -5,51 +5,7 @@
 #ifndef TINY_H
 #define TINY_H
 
-#include <stdint.h>
-
-static inline void outb(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port) : "memory");
-}
-
-static inline void outw(uint16_t port, uint16_t v)
-{
-	__asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port) : "memory");
-}
-
-static inline void outl(uint16_t port, uint32_t v)
-{
-	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port) : "memory");
-}
-
-static inline uint8_t inb(uint16_t port)
-{
-	uint8_t v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port) : "memory");
-	return v;
-}
-
-static inline uint16_t inw(uint16_t port)
-{
-	uint16_t v;
-
-	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port) : "memory");
-	return v;
-}
-
-static inline uint32_t inl(uint16_t port)
-{
-	uint32_t v;
-
-	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port) : "memory");
-	return v;
-}
-
-static inline void cli(void)
-{
-	__asm__ volatile("cli" : : : "memory");
-}
+#include "io.h"
 
 /* Sleep until an interrupt: none is lost in between. */
 static inline void wait_irq(void)
@@ -67,16 +23,12 @@ extern uint32_t boot_magic, boot_info;
 #define MAGIC_MULTIBOOT	0x2badb002u
 #define MAGIC_PVH	0x336ec578u
 
-void put(const char *text);
-void put_hex(uint32_t n);
-void put_dec(uint32_t n);
 /* "what: ok", or what was found; then the guest goes on. */
 void check(const char *what, uint32_t got, uint32_t want);
 int same(const char *a, const char *b);
 int has_arg(const char *word);	/* among args, between spaces */
 void copy(void *to, const void *from, uint32_t len);
 void fill(void *to, uint8_t byte, uint32_t len);
-void power_off(void) __attribute__((noreturn));
 void halt(void) __attribute__((noreturn));
 
 /* Interrupts: `handler` gets those of `vector`; the others are reported. */
@@ -88,7 +40,6 @@ uint32_t pm_ticks(void);
 void pm_wait(uint32_t ticks);
 
 /* The local APIC of the CPU that asks. */
-#define LAPIC 0xfee00000u
 #define LAPIC_ID	0x20u
 #define LAPIC_EOI	0xb0u
 #define LAPIC_SVR	0xf0u
@@ -99,30 +50,9 @@ void pm_wait(uint32_t ticks);
 #define LAPIC_TIMER_NOW	0x390u
 #define LAPIC_TIMER_DIVIDE 0x3e0u
 
-static inline uint32_t mmio_read(uint32_t addr)
-{
-	return *(volatile uint32_t *)addr;
-}
-
-static inline void mmio_write(uint32_t addr, uint32_t v)
-{
-	*(volatile uint32_t *)addr = v;
-}
-
-static inline uint32_t lapic_read(uint32_t reg)
-{
-	return mmio_read(LAPIC + reg);
-}
-
-static inline void lapic_write(uint32_t reg, uint32_t v)
-{
-	mmio_write(LAPIC + reg, v);
-}
-
 void lapic_enable(void);
 
 /* The IOAPIC, by its indirect registers. */
-#define IOAPIC 0xfec00000u
 void ioapic_write(uint32_t reg, uint32_t v);
 uint32_t ioapic_read(uint32_t reg);
 

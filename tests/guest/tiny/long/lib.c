@@ -2,9 +2,6 @@
 /* lib.c - what the 64-bit guests share.  See long.h. */
 #include "long.h"
 
-#define COM1	0x3f8u
-#define PM_BASE	0x600u
-
 struct gate {
 	uint16_t low, selector, type, middle;
 	uint32_t high, zero;
@@ -40,33 +37,6 @@ void *memset(void *to, int byte, uint64_t len)
 	return to;
 }
 
-static void put_char(char c)
-{
-	while (!(inb(COM1 + 5) & 0x20))
-		;
-	outb(COM1, (uint8_t)c);
-}
-
-void put(const char *text)
-{
-	for (; *text; text++)
-		put_char(*text);
-}
-
-void put_hex(uint64_t n)
-{
-	put("0x");
-	for (int i = n >> 32 ? 60 : 28; i >= 0; i -= 4)
-		put_char("0123456789abcdef"[n >> i & 15]);
-}
-
-void put_dec(uint64_t n)
-{
-	if (n > 9)
-		put_dec(n / 10);
-	put_char((char)('0' + n % 10));
-}
-
 void expect(const char *what, uint64_t got, uint64_t want)
 {
 	n_checks++;
@@ -87,13 +57,6 @@ void done(const char *what)
 	put_dec(n_checks);
 	put(" checks\n");
 	n_checks = 0;
-}
-
-void power_off(void)
-{
-	outw(PM_BASE + 4, 1 << 13);
-	for (;;)
-		__asm__ volatile("cli; hlt" : : : "memory");
 }
 
 void gate_set(uint8_t vector, const void *entry, uint32_t type_dpl)

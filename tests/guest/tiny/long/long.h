@@ -5,7 +5,7 @@
 #ifndef LONG_H
 #define LONG_H
 
-#include <stdint.h>
+#include "../io.h"
 
 /* Registers as an interrupt finds them. */
 struct frame {
@@ -64,55 +64,15 @@ void tss_rsp0(uint64_t rsp);
 void expect(const char *what, uint64_t got, uint64_t want);
 /* "what: N checks". */
 void done(const char *what);
-void put(const char *text);
 void *memset(void *to, int byte, uint64_t len);
 void *memcpy(void *to, const void *from, uint64_t len);
-void put_hex(uint64_t n);
-void put_dec(uint64_t n);
-void power_off(void) __attribute__((noreturn));
 /* Start the other CPUs: ap_main() on each.  Returns when `n` have said so. */
 void start_others(uint32_t n);
 extern volatile uint32_t n_started;
 
-static inline void outb(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port) : "memory");
-}
-
-static inline void outw(uint16_t port, uint16_t v)
-{
-	__asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port) : "memory");
-}
-
-static inline void outl(uint16_t port, uint32_t v)
-{
-	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port) : "memory");
-}
-
-static inline uint8_t inb(uint16_t port)
-{
-	uint8_t v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port) : "memory");
-	return v;
-}
-
-static inline uint32_t inl(uint16_t port)
-{
-	uint32_t v;
-
-	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port) : "memory");
-	return v;
-}
-
 static inline void sti(void)
 {
 	__asm__ volatile("sti; nop" : : : "memory");
-}
-
-static inline void cli(void)
-{
-	__asm__ volatile("cli" : : : "memory");
 }
 
 static inline void pause(void)
@@ -176,29 +136,6 @@ static inline int has(uint32_t leaf, unsigned reg, unsigned bit)
 
 	cpuid(leaf, 0, r);
 	return r[reg] >> bit & 1;
-}
-
-#define LAPIC	0xfee00000u
-#define IOAPIC	0xfec00000u
-
-static inline uint32_t mmio_read(uint64_t addr)
-{
-	return *(volatile uint32_t *)addr;
-}
-
-static inline void mmio_write(uint64_t addr, uint32_t v)
-{
-	*(volatile uint32_t *)addr = v;
-}
-
-static inline uint32_t lapic_read(uint32_t reg)
-{
-	return mmio_read(LAPIC + reg);
-}
-
-static inline void lapic_write(uint32_t reg, uint32_t v)
-{
-	mmio_write(LAPIC + reg, v);
 }
 
 /* Send an interrupt to the CPU with this id. */
