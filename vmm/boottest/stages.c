@@ -224,7 +224,8 @@ static void fill(struct boot_test *bt, struct boot_line *line,
 		 enum boot_source source, const char *text)
 {
 	line->source = source;
-	line->ns = vm_now(bt->vm);
+	/* The machine needs a moment to stop, which is not always the same. */
+	line->ns = bt->over ? bt->over_ns : vm_now(bt->vm);
 	snprintf(line->text, sizeof(line->text), "%s", text);
 }
 
