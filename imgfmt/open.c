@@ -174,6 +174,9 @@ static int open_chain(struct img *top, const struct img_open_args *args,
 		if (++n > IMG_MAX_CHAIN)
 			return fail(e, ELOOP, "more than %u backing files, the "
 				    "last one %s", IMG_MAX_CHAIN, img->name);
+		/* The resolver may give an image that was open already. */
+		if (img->backing)
+			continue;
 		rc = open_backing(top, img, args, e);
 		if (!rc && img->drv->check_backing)
 			rc = img->drv->check_backing(img, e);
