@@ -4,8 +4,8 @@
  * A server without a host key accepts nobody, so keys are only taken away where the
  * guest's own sshd asks for new ones at boot: Red Hat's sshd-keygen@.service, Arch's
  * sshdgenkeys.service, SUSE's sshd-gen-keys-start.  Debian's makes them when the
- * package is installed, and never again; cloud-init does only where it finds its
- * data source.  There the clone gets keys from us.
+ * package is installed, or at the very first boot, and never again; cloud-init does
+ * only where it finds its data source.  There the clone gets keys from us.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +19,10 @@
 
 #define FOLDER "/etc/ssh"
 
+#define UNITS "/usr/lib/systemd/system/"
+#define OLD_UNITS "/lib/systemd/system/"
+#define OWN_UNITS "/etc/systemd/system/"
+
 static bool contains(const char *text, const char *const *words)
 {
 	for (; *words; words++)
@@ -27,20 +31,44 @@ static bool contains(const char *text, const char *const *words)
 	return false;
 }
 
-/* Does the unit of sshd start what makes keys? */
+/* Is there a unit that makes keys at any boot that finds none?  One that only does
+ * at the very first boot, as Debian 13 has it, does not at a clone's.
+ */
+static int has_generator(struct reset *r, bool *has, struct err *e)
+{
+	static const char *const units[] = {
+		UNITS "sshd-keygen@.service", OLD_UNITS "sshd-keygen@.service",
+		UNITS "sshd-keygen.service", OLD_UNITS "sshd-keygen.service",
+		UNITS "sshdgenkeys.service", OWN_UNITS "sshd-keygen@.service",
+		OWN_UNITS "sshd-keygen.service",
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]) && !rc &&
+	     !*has; i++) {
+		char *text;
+		size_t len;
+
+		rc = reset_text(r, units[i], &text, &len, e);
+		*has = text && len && !strstr(text, "ConditionFirstBoot");
+		free(text);
+	}
+	return rc;
+}
+
+/* Does sshd's own unit or script make keys, or ask for a unit that does? */
 static int makes_keys(struct reset *r, bool *makes, struct err *e)
 {
 	static const char *const units[] = {
-		"/usr/lib/systemd/system/sshd.service",
-		"/lib/systemd/system/sshd.service",
-		"/etc/systemd/system/sshd.service",
-		"/usr/lib/systemd/system/ssh.service",
-		"/lib/systemd/system/ssh.service",
-		"/etc/init.d/sshd",
+		UNITS "sshd.service", OLD_UNITS "sshd.service",
+		OWN_UNITS "sshd.service", UNITS "ssh.service",
+		OLD_UNITS "ssh.service", "/etc/init.d/sshd",
 	};
-	static const char *const generators[] = {
-		"sshd-keygen", "sshdgenkeys", "sshd-gen-keys-start",
-		"ssh-keygen -A", NULL,
+	static const char *const itself[] = {
+		"sshd-gen-keys-start", "ssh-keygen -A", NULL,
+	};
+	static const char *const others[] = {
+		"sshd-keygen", "sshdgenkeys", NULL,
 	};
 	int rc = 0;
 
@@ -51,7 +79,10 @@ static int makes_keys(struct reset *r, bool *makes, struct err *e)
 		size_t len;
 
 		rc = reset_text(r, units[i], &text, &len, e);
-		*makes = text && contains(text, generators);
+		if (!rc && text && contains(text, itself))
+			*makes = true;
+		else if (!rc && text && contains(text, others))
+			rc = has_generator(r, makes, e);
 		free(text);
 	}
 	return rc;

@@ -147,6 +147,24 @@ unchanged
 "$VCLONE" full/golden-clone.machine.json -o again -c -q
 "$VIMG" check -q again/golden-clone-clone-disk1.qcow2
 
+# Where host keys are taken away.  Debian 13's unit makes keys at the very first boot
+# alone, which a clone's is not; Red Hat's at any that finds none.
+keys_after() {
+	"$VCLONE" base/golden.qcow2 -o "$1" --name first --disable all -q \
+		--copy-in "$1.units:/usr/lib/systemd/system"
+	"$VCLONE" "$1/first.machine.json" -o "$1" --name second -q
+	unpack_clone "$1/second-disk1.qcow2" "$1.files"
+	find "$1.files/etc/ssh" -name 'ssh_host_*' | wc -l
+}
+mkdir trixie.units rhel.units
+echo 'Wants=sshd-keygen.service' >trixie.units/ssh.service
+echo 'ConditionFirstBoot=yes' >trixie.units/sshd-keygen.service
+echo 'Wants=sshd-keygen.target' >rhel.units/sshd.service
+echo 'ConditionFileNotEmpty=|!/etc/ssh/ssh_host_%i_key' \
+	>rhel.units/sshd-keygen@.service
+[ "$(keys_after trixie)" = 4 ] || die "Debian 13 has no host keys"
+[ "$(keys_after rhel)" = 0 ] || die "Red Hat's host keys are still there"
+
 # A description cannot claim to be one that was made up here, to have any file.
 mkdir told
 cp base/golden.qcow2 outside.qcow2
