@@ -204,7 +204,8 @@ static void test_ext4(void)
 	with(0x18, 4, 7, "block size is 7");
 	with(0x20, 4, 32769, "in a group");
 	with(0x20, 4, 0, "in a group");
-	with(0x20, 4, 8, "inodes in 512 groups");
+	with(0x20, 4, 8, "8 blocks in a group");
+	with(0x20, 4, 1024, "inodes in 4 groups");
 	with(0x28, 4, 0, "inodes in 1 groups");
 	with(0x58, 2, 8192, "inode size is 8192");
 	with(0x58, 2, 200, "inode size is 200");

@@ -31,6 +31,8 @@
 	 INCOMPAT_FLEX_BG | INCOMPAT_EA_INODE | INCOMPAT_CSUM_SEED |	\
 	 INCOMPAT_LARGEDIR | INCOMPAT_INLINE_DATA | INCOMPAT_ENCRYPT |	\
 	 INCOMPAT_CASEFOLD)
+/* mke2fs's limit; so there are not too many groups for all to be looked at. */
+#define MIN_GROUP 256u
 /* What ext3 had. */
 #define EXT3_INCOMPAT (INCOMPAT_FILETYPE | INCOMPAT_RECOVER | INCOMPAT_META_BG)
 #define EXT3_RO 7u
@@ -163,6 +165,10 @@ static int get_groups(const uint8_t *sb, uint64_t volume_size,
 			    (unsigned long long)volume_size);
 	groups = div_round_up(s->n_blocks - s->first_block,
 			      s->blocks_per_group);
+	if (groups > 1 && s->blocks_per_group < MIN_GROUP)
+		return fail(e, EUCLEAN, "the superblock has %u blocks in a group, "
+			    "must be at least %u", s->blocks_per_group,
+			    MIN_GROUP);
 	s->inodes_per_group = get_le32(sb + 0x28);
 	s->n_inodes = get_le32(sb);
 	if (!s->inodes_per_group || s->inodes_per_group > 8 * s->block_size ||

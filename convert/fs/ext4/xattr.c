@@ -50,7 +50,9 @@ static int get_value(struct ext4 *x, const struct ext4_inode *in,
 		memcpy(*value, pl->data + offset, size);
 	} else {
 		rc = ext4_inode(x, ino, &holder, e);
-		if (!rc && (!(holder.flags & INODE_EA) || holder.size < size))
+		/* In its blocks: else that would be an attribute again. */
+		if (!rc && (!(holder.flags & INODE_EA) || holder.size < size ||
+			    holder.flags & INODE_INLINE))
 			rc = fail(e, EUCLEAN, "inode %u has an extended attribute "
 				  "of %u bytes in inode %u, which holds none",
 				  in->ino, size, ino);
