@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ext_dir.c - folders that are changed: names found and entered, new folders and
- * links.
+/* ext_dir.c - folders that are changed: names found and entered, new folders
+ * and links.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ext_htree.c - may the index of a folder be walked?  libext2fs takes the counts
- * in its nodes as they are.
+/* ext_htree.c - may the index of a folder be walked?  libext2fs takes the
+ * counts in its nodes as they are.
  *
- * Root, block 0: entries "." and "..", at 24 the root info, at 32 the entries of
- * the index.  Other nodes: an empty entry over the whole block, at 8 the entries.
- * The first of them holds limit and count instead of a hash; a checksum's tail of
- * 8 bytes follows the limit.
+ * Root, block 0: entries "." and "..", at 24 the root info, at 32 the entries
+ * of the index.  Other nodes: an empty entry over the whole block, at 8 the
+ * entries. The first of them holds limit and count instead of a hash; a
+ * checksum's tail of 8 bytes follows the limit.
  */
 #include <errno.h>
 #include <inttypes.h>

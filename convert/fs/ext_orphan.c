@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ext_orphan.c - what was open and deleted, or being cut, when the guest stopped.
+/* ext_orphan.c - what was open and deleted, or being cut, when the guest
+ * stopped.
  *
  * The superblock has a list of such inodes that goes through i_dtime; with the
- * feature orphan_file they stand in a file of their own besides, blocks of inode
- * numbers with a checksum.  An inode without links is freed, another is cut at its
- * size.
+ * feature orphan_file they stand in a file of their own besides, blocks of
+ * inode numbers with a checksum.  An inode without links is freed, another is
+ * cut at its size.
  */
 #include <errno.h>
 #include <inttypes.h>

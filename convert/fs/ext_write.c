@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ext_write.c - an ext file system that is open for changes: what may be opened,
- * what it holds, how much room there is.
+/* ext_write.c - an ext file system that is open for changes: what may be
+ * opened, what it holds, how much room there is.
  */
 #include "convert/fs/ext_write.h"
 
@@ -79,8 +79,8 @@ static void count_free(ext2_filsys fs)
 		ext2fs_mark_super_dirty(fs);
 }
 
-/* Where bitmaps and inode tables are said to be.  ext2fs_check_desc() also looks
- * for overlaps, block by block: seconds on a large disk.
+/* Where bitmaps and inode tables are said to be.  ext2fs_check_desc() also
+ * looks for overlaps, block by block: seconds on a large disk.
  */
 static int check_groups(ext2_filsys fs, struct err *e)
 {
@@ -205,9 +205,9 @@ int ext_room(struct img *volume, struct ext_room *out, struct err *e)
 	return 0;
 }
 
-/* Where every block lies apart, a block of the map has 84 extents of 12 bytes in
- * the smallest block, 1 KiB, with three levels above.  A folder that splits an
- * index node of each level grows by as many blocks and a leaf.
+/* Where every block lies apart, a block of the map has 84 extents of 12 bytes
+ * in the smallest block, 1 KiB, with three levels above.  A folder that splits
+ * an index node of each level grows by as many blocks and a leaf.
  */
 uint64_t ext_room_of_file(const struct ext_room *r, uint64_t len, bool fresh)
 {

@@ -174,7 +174,8 @@ static const struct volume *by_number(const struct volumes *v, unsigned disk,
 	return NULL;
 }
 
-/* Serial numbers and slots are not known here: it is clear with one disk only. */
+/* Serial numbers and slots are not known here: it is clear with one disk only.
+ */
 static const struct volume *by_slot(const struct volumes *v, const char *name)
 {
 	const char *p = strstr(name, "-part");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* diff.c - how a text differs from what it was.
  *
- * Common lines in front and behind are set aside; of what is between the longest
- * common subsequence is computed with the usual table, as long as that is small.
+ * Common lines in front and behind are set aside; of what is between the
+ * longest common subsequence is computed with the usual table, as long as that
+ * is small.
  */
 #include "convert/guest/diff.h"
 

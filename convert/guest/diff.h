@@ -8,9 +8,9 @@
 #define DIFF_MAX (256u << 10)	/* bytes of either; more gives no diff */
 
 /* *out is a string to be freed, or NULL: one of them is not text (UTF-8 without
- * control characters), or too large, or they are the same.  `old` NULL: there was
- * no such file.  Time and memory are bounded: where too many lines differ, all of
- * them are exchanged.
+ * control characters), or too large, or they are the same.  `old` NULL: there
+ * was no such file.  Time and memory are bounded: where too many lines differ,
+ * all of them are exchanged.
  */
 int diff_unified(const char *path, const char *old, size_t old_len,
 		 const char *text, size_t text_len, char **out, struct err *e);

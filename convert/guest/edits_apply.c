@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* edits_apply.c - make planned edits, if there is room for all of them.
  *
- * Each volume is opened when the first edit needs it, and flushed when all edits
- * of all volumes have been made.
+ * Each volume is opened when the first edit needs it, and flushed when all
+ * edits of all volumes have been made.
  */
 #include <errno.h>
 #include <inttypes.h>

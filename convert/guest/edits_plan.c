@@ -68,8 +68,8 @@ static void drop_to(struct edits *ed, size_t n)
 		edit_fini(&ed->list[--ed->n]);
 }
 
-/* The folders on the way to the last name of a path, of which `missing` names do
- * not exist.
+/* The folders on the way to the last name of a path, of which `missing` names
+ * do not exist.
  */
 static int add_parents(struct edits *ed, const struct tree_spot *s,
 		       const struct edit_new *n, struct err *e)

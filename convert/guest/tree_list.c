@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tree_list.c - what is in a folder of a tree.  The names are gathered first, so
- * that `entry` may ask for anything.
+/* tree_list.c - what is in a folder of a tree.  The names are gathered first,
+ * so that `entry` may ask for anything.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* undo.h - give a converted disk back as it was before its edits, byte for byte.
+/* undo.h - give a converted disk back as it was before its edits, byte for
+ * byte.
  *
  * Edits are made in an overlay on the source.  The undo file holds, of what the
  * overlay has changed, the source's bytes; it lies beside the standalone image
@@ -25,10 +26,10 @@ struct undo_info {
 	char checksum[UNDO_CHECKSUM_LEN];
 };
 
-/* `file` is an empty bottom layer that grows: img_file_fd(), output_layer().  It is
- * flushed, and complete when this returns 0; open it anew to read it.  The overlay has
- * the size of its backing file, but for qcow2's rounding to 512 bytes.
- * `checksum` may be NULL; *out may be, too.
+/* `file` is an empty bottom layer that grows: img_file_fd(), output_layer().
+ * It is flushed, and complete when this returns 0; open it anew to read it.
+ * The overlay has the size of its backing file, but for qcow2's rounding to 512
+ * bytes. `checksum` may be NULL; *out may be, too.
  */
 int undo_write(struct img *overlay, struct img *file, const char *checksum,
 	       struct undo_info *out, struct err *e);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* undo_apply.c - put back what edits have changed.
  *
- * The file is read twice: once to see that it is whole and that each block of the
- * disk is as one of the two sides knows it, then to write.
+ * The file is read twice: once to see that it is whole and that each block of
+ * the disk is as one of the two sides knows it, then to write.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* guest.h - a small Linux guest on two disks, of which only the files matter.
  *
- * Disk 1, MBR: partition 1 is /boot, ext4; 2 the root, ext4; 3 swap.  Disk 2: one
- * ext3 without a table, "srv data", which fstab mounts on "/srv/my data".
+ * Disk 1, MBR: partition 1 is /boot, ext4; 2 the root, ext4; 3 swap.  Disk 2:
+ * one ext3 without a table, "srv data", which fstab mounts on "/srv/my data".
  */
 #ifndef TESTS_GUEST_H
 #define TESTS_GUEST_H

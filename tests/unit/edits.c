@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* edits.c - changes to a guest's files: planned, read as if made, shown, made in
- * an overlay over several volumes, looked at with our reader and by e2fsck.
+/* edits.c - changes to a guest's files: planned, read as if made, shown, made
+ * in an overlay over several volumes, looked at with our reader and by e2fsck.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ext_write.c - random changes to an ext file system and to a plain folder.
  *
- * ext_write IMAGE FOLDER SEED STEPS, for tests/interop/ext_write.sh, which makes
- * both and compares them.  Without arguments the unit test runs.
+ * ext_write IMAGE FOLDER SEED STEPS, for tests/interop/ext_write.sh, which
+ * makes both and compares them.  Without arguments the unit test runs.
  */
 #include <errno.h>
 #include <fcntl.h>

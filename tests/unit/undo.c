@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* undo.c - a disk that was edited in an overlay is given back byte for byte:
- * at once, after a failure at each write, and never when it has been used since;
+/* undo.c - a disk that was edited in an overlay is given back byte for byte: at
+ * once, after a failure at each write, and never when it has been used since;
  * what is no sound undo file is refused.
  */
 #include <errno.h>
