@@ -39,16 +39,17 @@ static void quoted(char **p, char *out, size_t size)
 /* Does the entry that is open have the name that is wanted? */
 static bool is_wanted(const struct grub *s)
 {
+	size_t n = 0, id = strlen(s->id), want = strlen(s->want);
 	char path[64];
-	size_t n = 0;
 
 	for (unsigned i = 0; i <= s->depth && i < DEPTH; i++)
 		n += (size_t)snprintf(path + n, sizeof(path) - n, "%s%u",
 				      i ? ">" : "", s->at[i] - 1);
-	return !strcmp(s->want, path) || !strcmp(s->want, s->title) ||
-		(*s->id && (!strcmp(s->want, s->id) ||
-			    /* "submenu>entry" by their ids */
-			    text_ends(s->want, s->id)));
+	if (!strcmp(s->want, path) || !strcmp(s->want, s->title))
+		return true;
+	/* By its id, perhaps behind its submenu's and a ">". */
+	return id && text_ends(s->want, s->id) &&
+		(want == id || s->want[want - id - 1] == '>');
 }
 
 static void open_entry(struct grub *s, char *rest)

@@ -313,6 +313,38 @@ static void test_plan(void)
 			 "conv=notrunc status=none && e2fsck -fn part"));
 }
 
+/* Which entry is the default one, by all that GRUB has names for. */
+static void test_grub(void)
+{
+	static const char entries[] =
+		"function x {\n true\n}\nif [ y ] ; then\n set default="
+		"\"${next_entry}\"\nelse\n set default=\"%s\"\nfi\n"
+		"menuentry 'First' --class a $menuentry_id_option 'top' {\n"
+		"\tlinux\t/boot/vmlinuz-6.1.0 one=1\n}\n"
+		"submenu \"More\" $menuentry_id_option 'sub' {\n"
+		"\tmenuentry 'Second' --id in {\n\t\tlinux (hd0,1)/boot/vmlinuz-5 "
+		"two=2\n\t}\n\tmenuentry 'Third' {\nlinux16 /boot/x three=3\n}\n}\n"
+		"menuentry Last {\nlinuxefi /boot/y four=4\n}\n";
+	static const struct { const char *want, *cmdline; } cases[] = {
+		{ "0", "one=1" }, { "1>1", "three=3" }, { "2", "four=4" },
+		{ "Second", "two=2" }, { "sub>in", "two=2" },
+		{ "none", "one=1" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char text[1024];
+		struct file files[] = { { "boot/grub/grub.cfg", text },
+					{ NULL, NULL } };
+		struct guest g;
+
+		snprintf(text, sizeof(text), entries, cases[i].want);
+		make_guest(files);
+		open_guest(&g);
+		CHECK_STR(g.g->boot.cmdline, cases[i].cmdline);
+		close_guest(&g);
+	}
+}
+
 /* As Red Hat's are: dracut, packed modules, loader entries, SELinux. */
 static void test_dracut(void)
 {
@@ -714,6 +746,7 @@ int main(int argc, char **argv)
 	test_inspect();
 	test_plan();
 	test_extlinux();
+	test_grub();
 	test_network();
 	test_old_names();
 	test_dracut();
