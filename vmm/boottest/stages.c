@@ -38,6 +38,8 @@
 /* Nothing said, nothing read for so long: it is stuck. */
 #define STUCK_NS	(180 * NS_PER_S)
 #define STUCK_INSNS	5000000000ull
+#define STUCK_KERNEL	25000000000ull	/* "quiet", and an initramfs that unpacks
+					 * and looks for devices: 6e9 were seen */
 #define STUCK_SECTOR	500000000ull	/* of the boot sector alone */
 #define MAX_RESETS	3u
 /* How long addresses may take to answer when all else is there. */
@@ -349,7 +351,9 @@ static bool is_stuck(struct boot_test *bt)
 
 	return vm_now(bt->vm) - bt->progress_ns > STUCK_NS ||
 		instructions(bt) - bt->progress_insns >
-			(sector ? STUCK_SECTOR : STUCK_INSNS);
+			(sector ? STUCK_SECTOR :
+			 bt->now.stage >= BOOT_KERNEL ? STUCK_KERNEL :
+			 STUCK_INSNS);
 }
 
 void boot_unfinished(struct boot_test *bt)
