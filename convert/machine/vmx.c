@@ -11,6 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "imgfmt/base/bytes.h"
+
 #define DEFAULT_MEMORY (UINT64_C(32) << 20)	/* bytes */
 
 static int number(struct reader *r, const struct vmx *v, const char *key,
@@ -41,13 +43,17 @@ static int read_size(struct reader *r, const struct vmx *v)
 	return rc;
 }
 
-/* Two signed decimal numbers, the second the low half: the UUID as the guest sees
- * it, in the byte order of a number.
+/* Two signed decimal numbers: what the guest finds in memory, low bytes first; a
+ * UUID as text has its first three parts the other way round.
  */
 static bool read_genid(const struct vmx *v, uint8_t genid[16])
 {
 	const char *texts[2] = { vmx_get(v, "vm.genid"),
 				 vmx_get(v, "vm.genidx") };
+	static const uint8_t order[16] = {
+		3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15,
+	};
+	uint8_t memory[16];
 
 	for (unsigned i = 0; i < 2; i++) {
 		bool minus = texts[i] && *texts[i] == '-';
@@ -56,10 +62,10 @@ static bool read_genid(const struct vmx *v, uint8_t genid[16])
 		if (!texts[i] || !parse_number(texts[i] + minus, UINT64_MAX,
 					       &n))
 			return false;
-		n = minus ? 0 - n : n;
-		for (unsigned k = 0; k < 8; k++)
-			genid[8 * i + k] = (uint8_t)(n >> (56 - 8 * k));
+		put_le64(memory + 8 * i, minus ? 0 - n : n);
 	}
+	for (unsigned i = 0; i < 16; i++)
+		genid[i] = memory[order[i]];
 	return true;
 }
 

@@ -164,6 +164,7 @@ static void test_nics(void)
 
 static void test_states(void)
 {
+	char text[MACHINE_UUID_LEN];
 	struct machine m;
 
 	CHECK_OK(parse("checkpoint.vmState = \"web.vmss\"\n"
@@ -183,6 +184,13 @@ static void test_states(void)
 	CHECK(noted(&m, "vmx-shared-folder"));
 	/* Six CPUs are no sockets of four. */
 	CHECK(noted(&m, "cpu-topology") && !m.cores);
+	machine_free(&m);
+	/* As virt-v2v reads these of its own test-i-vmx-7. */
+	CHECK_OK(parse("vm.genid = \"-802103094701856339\"\n"
+		       "vm.genidX = \"-5104727847056752683\"\n", &m));
+	CHECK(m.has_genid);
+	CHECK_STR(machine_uuid_text(m.genid, text),
+		  "2f0de9ad-5b7c-f4de-d53f-23b1115d28b9");
 	machine_free(&m);
 	CHECK_OK(parse("checkpoint.vmState = \"\"\nnumvcpus = \"8\"\n"
 		       "cpuid.coresPerSocket = \"4\"\n", &m));
