@@ -190,9 +190,20 @@ static int check_places(struct reader *r)
 
 static int check_macs(struct reader *r)
 {
-	const struct machine *m = r->m;
+	struct machine *m = r->m;
 	char text[MACHINE_MAC_LEN];
 
+	for (size_t i = 0; i < m->n_nics; i++) {
+		struct machine_nic *n = &m->nics[i];
+
+		if (!n->has_mac || !(n->mac[0] & 1))
+			continue;
+		n->has_mac = false;
+		if (NOTE(r, "mac-group", "The address of network card %zu, %s, "
+			 "is a group's and left out.", i + 1,
+			 machine_mac_text(n->mac, text)))
+			return -ENOMEM;
+	}
 	for (size_t i = 1; i < m->n_nics; i++)
 		for (size_t k = 0; k < i; k++)
 			if (m->nics[i].has_mac && m->nics[k].has_mac &&

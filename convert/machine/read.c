@@ -264,11 +264,12 @@ int machine_open_disk(const struct machine *m, size_t i, unsigned flags,
 		return fail(e, ENOTSUP, "Disk %zu is a device of its host, "
 			    "'%.200s', and no file", i + 1,
 			    d->file ? d->file : "");
-	if (d->member && strcmp(m->source_format, "ovf") &&
-	    strcmp(m->source_format, "ova"))
+	if (d->member && (!m->source_format ||
+			  (strcmp(m->source_format, "ovf") &&
+			   strcmp(m->source_format, "ova"))))
 		return fail(e, ENOTSUP, "Disk %zu, '%.200s', is in a package, "
 			    "and %s does not say in which", i + 1, d->member,
-			    m->source_path);
+			    m->source_path ? m->source_path : "its machine");
 	if (d->member)
 		return img_open(m->source_path, &args, out, e);
 	if (!d->file)
@@ -281,8 +282,8 @@ int machine_open_disk(const struct machine *m, size_t i, unsigned flags,
 			  "./" : "", d->path);
 	if (!name)
 		return fail(e, ENOMEM, "out of memory");
-	rc = resolver->open(resolver->arg, m->source_path, name, d->format,
-			    flags, resolver, out, e);
+	rc = resolver->open(resolver->arg, m->source_path ? m->source_path : "",
+			    name, d->format, flags, resolver, out, e);
 	free(name);
 	return rc;
 }

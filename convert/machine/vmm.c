@@ -7,6 +7,8 @@
 
 #include "write.h"
 
+#define MAX_NICS 8u		/* vmm(1) */
+
 /* In --disk a comma of a value is written twice. */
 static void add_value(struct text *t, const char *before, const char *name)
 {
@@ -71,6 +73,24 @@ static int put_kernel(struct writer *w)
 	return 0;
 }
 
+/* At the other end is vmm's own neighbour, which plays no network. */
+static int put_nics(struct writer *w)
+{
+	const struct machine *m = w->m;
+	char mac[MACHINE_MAC_LEN];
+
+	for (size_t i = 0; i < m->n_nics && i < MAX_NICS; i++) {
+		text_add(&w->text, " \\\n\t--net peer");
+		if (m->nics[i].has_mac)
+			text_add(&w->text, ",mac=%s",
+				 machine_mac_text(m->nics[i].mac, mac));
+	}
+	if (m->n_nics > MAX_NICS)
+		return LOSS(w, "nic", "There are at most %u network cards.",
+			    MAX_NICS);
+	return 0;
+}
+
 static int put_losses(struct writer *w)
 {
 	const struct machine *m = w->m;
@@ -86,8 +106,8 @@ static int put_losses(struct writer *w)
 	if (!rc && m->usb)
 		rc = LOSS(w, "usb", "There is no USB.");
 	if (!rc && m->n_nics)
-		rc = LOSS(w, "nic", "Network cards are not in the command "
-			  "line.");
+		rc = LOSS(w, "nic-network", "There is no network behind the "
+			  "network cards.");
 	return rc ? rc : writer_losses(w);
 }
 
@@ -114,6 +134,8 @@ int vmm_write(struct writer *w)
 		rc = put_disk(w, &m->disks[i]);
 	if (w->args->external)
 		text_add(t, " \\\n\t--allow-external");
+	if (!rc)
+		rc = put_nics(w);
 	if (m->rng)
 		text_add(t, " \\\n\t--rng");
 	if (m->balloon)

@@ -157,6 +157,10 @@ static void test_nics(void)
 	CHECK_STR(m.nics[1].network, "VM Network");
 	CHECK(m.nics[2].kind == NIC_NAT && !m.nics[2].has_mac);
 	machine_free(&m);
+	CHECK_OK(parse("ethernet0.present = \"TRUE\"\n"
+		       "ethernet0.address = \"01:00:5e:00:00:01\"\n", &m));
+	CHECK(!m.nics[0].has_mac && noted(&m, "mac-group"));
+	machine_free(&m);
 	CHECK_EQ(parse("ethernet0.present = \"TRUE\"\n"
 		       "ethernet0.address = \"00:50:56\"\n", &m), -EUCLEAN);
 	CHECK(strstr(e.text, "ethernet0") && strstr(e.text, "00:50:56"));

@@ -245,7 +245,8 @@ static void scripts(void)
 	CHECK_OK(machine_write("vmm", &m, NULL, &out, &e));
 	CHECK_STR(words_of(&out.files[0], "vmm"),
 		  "run\n--memory\n1024M\n--cpus\n4\n--disk\n"
-		  "./-d'; $x,,y.qcow2,format=qcow2\n");
+		  "./-d'; $x,,y.qcow2,format=qcow2\n"
+		  "--net\npeer,mac=00:00:00:00:00:00\n");
 	machine_output_free(&out);
 	/* A comma has no place in a configuration of Proxmox. */
 	CHECK_EQ(machine_write("proxmox", &m, NULL, &out, &e), -ENOTSUP);
