@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* machine_samples.c - descriptions that real products made: each is read, or
- * refused with a sentence; what is read survives our JSON; and where libvirt's own
- * reading of a VMX stands beside it, ours agrees.
+ * refused with a sentence; what is read survives our JSON; and where libvirt's or
+ * virt-v2v's reading stands beside it, ours agrees.
  */
 #include <errno.h>
 #include <fts.h>
@@ -12,7 +12,7 @@
 #include "tests/check.h"
 
 static struct {
-	unsigned read, refused, compared, of[4];
+	unsigned read, refused, compared, v2v, of[4];
 } count;
 static const char *const kinds[] = { "vmx", "ovf", "ova", "libvirt" };
 
@@ -66,7 +66,7 @@ static void check_json(const char *path, struct machine *m)
 
 static void fail_at(const char *path, const char *what)
 {
-	fprintf(stderr, "%s: %s differs from libvirt's\n", path, what);
+	fprintf(stderr, "%s: %s differs from what it should be\n", path, what);
 	exit(1);
 }
 
@@ -170,6 +170,92 @@ static void compare(const char *path, const struct machine *ours)
 	count.compared++;
 }
 
+/* A hard disk, "0 [scsi]"; the n-th of ours. */
+static void compare_v2v_disk(const char *path, const struct machine *m,
+			     unsigned n, const char *bus)
+{
+	for (size_t i = 0; i < m->n_disks; i++) {
+		const struct machine_disk *d = &m->disks[i];
+
+		if (d->medium != MEDIUM_DISK || n--)
+			continue;
+		if (strcmp(machine_bus_name(d->bus), bus))
+			fail_at(path, "a disk's bus");
+		return;
+	}
+	fail_at(path, "the number of disks");
+}
+
+/* 'Network "VM Network" mac: 00:0c:29:46:9b:0b [vmxnet3]' */
+static void compare_v2v_nic(const char *path, const struct machine_nic *n,
+			    const char *line)
+{
+	const char *name = strchr(line, '"'), *mac = strstr(line, "mac: ");
+	char text[MACHINE_MAC_LEN], model[24];
+
+	CHECK(name);
+	/* It makes a name up where there is none. */
+	if (n->network || strncmp(name, "\"ethernet", 9))
+		CHECK(n->network);
+	if (n->network &&
+	    (strncmp(name + 1, n->network, strlen(n->network)) ||
+	     name[1 + strlen(n->network)] != '"'))
+		fail_at(path, "a network");
+	if (mac && (!n->has_mac || strncmp(mac + 5,
+			machine_mac_text(n->mac, text), 17)))
+		fail_at(path, "an address");
+	snprintf(model, sizeof(model), "[%s]", n->model ? n->model : "");
+	if (strchr(line, '[') && !strstr(line, model))
+		fail_at(path, "a network card's model");
+}
+
+/* What virt-v2v --print-source says of it. */
+static void compare_v2v(const char *path, const struct machine *m)
+{
+	char name[4096], line[300], word[64], uuid[MACHINE_UUID_LEN];
+	unsigned n, disks = 0, nics = 0;
+	unsigned long long size;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "%.*s.expected", (int)strlen(path) - 4,
+		 path);
+	f = fopen(name, "r");
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = 0;
+		if (sscanf(line, " memory: %llu", &size) == 1 &&
+		    size != m->memory)
+			fail_at(path, "the memory");
+		if (sscanf(line, " nr vCPUs: %u", &n) == 1 && n != m->n_cpus)
+			fail_at(path, "the number of CPUs");
+		if (sscanf(line, " source name: %60s", word) == 1 &&
+		    strncmp(word, m->name, strlen(word)))
+			fail_at(path, "the name");
+		if (sscanf(line, " firmware: %60s", word) == 1 &&
+		    strcmp(word, m->firmware == FIRMWARE_UEFI ? "uefi" :
+			   "bios") && strcmp(word, "unknown"))
+			fail_at(path, "the firmware");
+		if (sscanf(line, " UEFI secureboot: %60s", word) == 1 &&
+		    strcmp(word, m->secure_boot ? "true" : "false"))
+			fail_at(path, "secure boot");
+		if (sscanf(line, " VM genid: %60s", word) == 1 &&
+		    strcmp(word, machine_uuid_text(m->genid, uuid)))
+			fail_at(path, "the generation id");
+		if (sscanf(line, "\t%u [%60[a-z]]", &n, word) == 2)
+			compare_v2v_disk(path, m, disks++, word);
+		if (!strncmp(line, "\tNetwork", 8) ||
+		    !strncmp(line, "\tBridge", 7)) {
+			CHECK(nics < m->n_nics);
+			compare_v2v_nic(path, &m->nics[nics++], line);
+		}
+	}
+	fclose(f);
+	if (nics != m->n_nics || disks != hard_disks(m))
+		fail_at(path, "the number of disks or network cards");
+	count.v2v++;
+}
+
 /* A sentence: some words, nothing that steers a terminal. */
 static void check_sentence(const char *path, const struct err *e)
 {
@@ -211,6 +297,8 @@ static void try_one(const char *path, const char *system)
 	machine_output_free(&out);
 	if (ends(path, ".vmx"))
 		compare(path, &m);
+	if (ends(path, ".vmx") || ends(path, ".ovf"))
+		compare_v2v(path, &m);
 	count.read++;
 	for (size_t i = 0; i < 4; i++)
 		count.of[i] += !strcmp(m.source_format, kinds[i]);
@@ -237,10 +325,11 @@ int main(void)
 		return 77;
 	}
 	printf("%u read (vmx %u, ovf %u, ova %u, libvirt %u), %u refused, "
-	       "%u compared\n", count.read, count.of[0], count.of[1],
-	       count.of[2], count.of[3], count.refused, count.compared);
+	       "%u and %u compared\n", count.read, count.of[0], count.of[1],
+	       count.of[2], count.of[3], count.refused, count.compared,
+	       count.v2v);
 	/* All VMX files, and all pairs that there are. */
 	CHECK(count.of[0] >= 41 && count.compared >= 36);
-	CHECK(count.read >= 600);
+	CHECK(count.read >= 600 && count.v2v >= 7);
 	return 0;
 }
