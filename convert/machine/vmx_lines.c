@@ -16,16 +16,19 @@
 /* The largest machine of VMware's has a few thousand. */
 #define MAX_LINES 100000u
 
+/* By far the most frequent one is converted here. */
+#define WESTERN "windows-1252"
+
 /* Encodings that VMware's products write (the names are ICU's), as iconv calls
  * them; no others, for iconv loads code by the name.
  */
 static const char *const encodings[][2] = {
 	{ "utf-8", NULL }, { "utf8", NULL }, { "us-ascii", NULL },
 	{ "windows-1250", "CP1250" }, { "windows-1251", "CP1251" },
-	{ "windows-1252", "CP1252" }, { "windows-1253", "CP1253" },
+	{ "windows-1252", WESTERN }, { "windows-1253", "CP1253" },
 	{ "windows-1254", "CP1254" }, { "windows-1255", "CP1255" },
 	{ "windows-1256", "CP1256" }, { "windows-1257", "CP1257" },
-	{ "windows-1258", "CP1258" }, { "iso-8859-1", "ISO-8859-1" },
+	{ "windows-1258", "CP1258" }, { "iso-8859-1", WESTERN },
 	{ "iso-8859-2", "ISO-8859-2" }, { "iso-8859-15", "ISO-8859-15" },
 	{ "gbk", "GBK" }, { "windows-936", "GBK" }, { "gb18030", "GB18030" },
 	{ "shift_jis", "CP932" }, { "windows-932", "CP932" },
@@ -51,6 +54,38 @@ static const char *find_encoding(const char *text, size_t *len)
 	p += strspn(p, " \t\"");
 	*len = strcspn(p, " \t\"\r\n");
 	return p;
+}
+
+/* windows-1252 is Latin 1, but for these from 0x80 on. */
+static int from_western(struct reader *r, char **out)
+{
+	static const uint16_t high[32] = {
+		0x20ac, 0xfffd, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
+		0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0xfffd, 0x017d, 0xfffd,
+		0xfffd, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+		0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0xfffd, 0x017e, 0x0178,
+	};
+	char *to = malloc(3 * r->len + 1);
+
+	*out = to;
+	if (!to)
+		return fail(r->e, ENOMEM, "out of memory");
+	for (const char *p = r->text; *p; p++) {
+		unsigned c = (unsigned char)*p;
+
+		c = c >= 0x80 && c < 0xa0 ? high[c - 0x80] : c;
+		if (c < 0x80) {
+			*to++ = (char)c;
+			continue;
+		}
+		if (c >= 0x800)
+			*to++ = (char)(0xe0 | c >> 12);
+		*to++ = (char)(c >= 0x800 ? 0x80 | (c >> 6 & 0x3f) :
+			       0xc0 | c >> 6);
+		*to++ = (char)(0x80 | (c & 0x3f));
+	}
+	*to = 0;
+	return 0;
 }
 
 /* All of the text from `from` to UTF-8. */
@@ -89,10 +124,12 @@ static int decode(struct reader *r, char **out)
 		return fail(r->e, ENOTSUP, "%s is in the encoding \"%.*s\", "
 			    "which is none that VMX files are known to have",
 			    r->path, (int)min_u64(len, 40), name);
-	if (name && encodings[i][1])
+	if (name && encodings[i][1] && strcmp(encodings[i][1], WESTERN))
 		return to_utf8(r, encodings[i][1], out);
+	if (name && encodings[i][1])
+		return from_western(r, out);
 	if (!text_is_utf8(r->text)) {
-		int rc = to_utf8(r, "CP1252", out);
+		int rc = from_western(r, out);
 
 		return rc ? rc : NOTE(r, "vmx-encoding", "The file is not in "
 				      "UTF-8; it is read as windows-1252.");

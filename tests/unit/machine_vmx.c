@@ -56,8 +56,12 @@ static void test_encodings(void)
 	struct machine m;
 
 	CHECK_OK(parse(".encoding = \"windows-1252\"\n"
-		       "displayName = \"caf\xe9\"\n", &m));
-	CHECK_STR(m.name, "caf\xc3\xa9");
+		       "displayName = \"caf\xe9 \x80\"\n", &m));
+	CHECK_STR(m.name, "caf\xc3\xa9 \xe2\x82\xac");
+	machine_free(&m);
+	CHECK_OK(parse(".encoding = \"windows-1250\"\n"
+		       "displayName = \"\x8c\"\n", &m));
+	CHECK_STR(m.name, "\xc5\x9a");
 	machine_free(&m);
 	CHECK_OK(parse("displayName = \"x\"\n.encoding = \"Shift_JIS\"\n"
 		       "annotation = \"\x83\x65\"\n", &m));
