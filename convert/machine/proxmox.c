@@ -10,30 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "imgfmt/base/buf.h"
-#include "write.h"
+#include "proxmox.h"
 
 #define DEFAULT_VMID 100u
 
-struct proxmox {
-	struct writer *w;
-	const char *storage, *bridge;
-	unsigned vmid, n_volumes;
-	struct text script;
-	unsigned next[8];	/* the next free place of each bus */
-	char order[256];	/* "scsi0;net0" */
-};
-
-/* One setting: a line of the file, and an option of qm create. */
-static void setting(struct proxmox *p, const char *key, const char *value)
+void proxmox_setting(struct proxmox *p, const char *key, const char *value)
 {
 	text_add(&p->w->text, "%s: %s\n", key, value);
 	text_add(&p->script, " \\\n\t--%s ", key);
 	text_add_shell(&p->script, value);
 }
 
-/* A volume: qm makes it ("STORAGE:GIB"), the file names what is there then. */
-static void volume(struct proxmox *p, const char *key, unsigned long long gib,
+void proxmox_volume(struct proxmox *p, const char *key, unsigned long long gib,
 		   const char *more)
 {
 	text_add(&p->w->text, "%s: %s:vm-%u-disk-%u%s\n", key, p->storage,
@@ -49,7 +37,16 @@ static void setting_number(struct proxmox *p, const char *key,
 	char text[24];
 
 	snprintf(text, sizeof(text), "%llu", n);
-	setting(p, key, text);
+	proxmox_setting(p, key, text);
+}
+
+int proxmox_check(struct proxmox *p, const char *what, const char *value)
+{
+	if (!value || !strpbrk(value, ",\n"))
+		return 0;
+	return fail(p->w->e, ENOTSUP, "The %s \"%.100s\" has a comma or line "
+		    "break, which a configuration of Proxmox cannot have", what,
+		    value);
 }
 
 /* The name of a machine there is one of DNS. */
@@ -106,7 +103,7 @@ static int put_cpus(struct proxmox *p)
 	setting_number(p, "memory", div_round_up(memory, 1u << 20));
 	setting_number(p, "cores", m->n_cpus / (sockets ? sockets : 1));
 	setting_number(p, "sockets", sockets ? sockets : 1);
-	setting(p, "cpu", m->cpu_model && !strcmp(m->cpu_model,
+	proxmox_setting(p, "cpu", m->cpu_model && !strcmp(m->cpu_model,
 		"host-passthrough") ? "host" : "x86-64-v2-AES");
 	if (m->threads > 1)
 		return LOSS(p->w, "cpu-threads", "Threads of a core count as "
@@ -135,15 +132,15 @@ static int put_identity(struct proxmox *p)
 
 	dns_name(m, name);
 	description(p);
-	setting(p, "name", name);
-	setting(p, "ostype", os_type(m));
+	proxmox_setting(p, "name", name);
+	proxmox_setting(p, "ostype", os_type(m));
 	if (m->has_uuid) {
 		snprintf(text, sizeof(text), "uuid=%s",
 			 machine_uuid_text(m->uuid, uuid));
-		setting(p, "smbios1", text);
+		proxmox_setting(p, "smbios1", text);
 	}
 	if (m->has_genid)
-		setting(p, "vmgenid", machine_uuid_text(m->genid, uuid));
+		proxmox_setting(p, "vmgenid", machine_uuid_text(m->genid, uuid));
 	if (m->name && strcmp(name, m->name))
 		rc = LOSS(p->w, "name", "The name \"%s\" becomes \"%s\", for "
 			  "it has to be one of DNS.", m->name, name);
@@ -156,154 +153,21 @@ static int put_firmware(struct proxmox *p)
 	bool uefi = m->firmware == FIRMWARE_UEFI;
 	char more[64];
 
-	setting(p, "bios", uefi ? "ovmf" : "seabios");
+	proxmox_setting(p, "bios", uefi ? "ovmf" : "seabios");
 	if (m->chipset == CHIPSET_Q35 || (uefi && m->chipset == CHIPSET_ANY))
-		setting(p, "machine", "q35");
+		proxmox_setting(p, "machine", "q35");
 	if (m->localtime)
-		setting(p, "localtime", "1");
+		proxmox_setting(p, "localtime", "1");
 	snprintf(more, sizeof(more), ",efitype=4m,pre-enrolled-keys=%d",
 		 m->secure_boot);
 	if (uefi)
-		volume(p, "efidisk0", 1, more);
+		proxmox_volume(p, "efidisk0", 1, more);
 	if (m->tpm)
-		volume(p, "tpmstate0", 1, !strcmp(m->tpm, "1.2") ?
+		proxmox_volume(p, "tpmstate0", 1, !strcmp(m->tpm, "1.2") ?
 		       ",version=v1.2" : ",version=v2.0");
 	if (m->kernel)
 		return LOSS(p->w, "kernel", "A kernel outside of the disk is "
 			    "not carried over.");
-	return 0;
-}
-
-/* Where Proxmox has places, and how many. */
-static const struct {
-	const char *name;
-	unsigned places;
-} buses[] = {
-	[BUS_NONE] = { "scsi", 31 }, [BUS_IDE] = { "ide", 4 },
-	[BUS_SCSI] = { "scsi", 31 }, [BUS_SATA] = { "sata", 6 },
-	[BUS_NVME] = { "scsi", 31 }, [BUS_VIRTIO] = { "virtio", 16 },
-	[BUS_USB] = { "scsi", 31 }, [BUS_FLOPPY] = { NULL, 0 },
-};
-
-static int next_place(struct proxmox *p, const struct machine_disk *d,
-		      char out[16])
-{
-	enum machine_bus bus = d->bus;
-
-	if (bus == BUS_NONE || bus == BUS_NVME || bus == BUS_USB)
-		bus = BUS_SCSI;
-	if (bus != BUS_SCSI && p->next[bus] >= buses[bus].places)
-		bus = BUS_SCSI;
-	if (p->next[bus] >= buses[bus].places)
-		return fail(p->w->e, ENOTSUP, "The machine has more drives "
-			    "than the %u that Proxmox has places for",
-			    buses[BUS_SCSI].places);
-	snprintf(out, 16, "%s%u", buses[bus].name, p->next[bus]++);
-	if (bus != d->bus)
-		return LOSS(p->w, "disk-bus", "A drive on \"%s\" is put on "
-			    "\"%s\".", machine_bus_name(d->bus),
-			    buses[bus].name);
-	return 0;
-}
-
-/* In an option, a comma ends a value. */
-static int check_value(struct proxmox *p, const char *what, const char *value)
-{
-	if (!value || !strpbrk(value, ",\n"))
-		return 0;
-	return fail(p->w->e, ENOTSUP, "The %s \"%.100s\" has a comma or line "
-		    "break, which a configuration of Proxmox cannot have", what,
-		    value);
-}
-
-static int put_image(struct proxmox *p, const struct machine_disk *d,
-		     const char *place, const char *more)
-{
-	const char *name = disk_name(d);
-	int rc = check_value(p, "file", name);
-
-	if (rc)
-		return rc;
-	text_add(&p->w->text, "%s: %s:vm-%u-disk-%u%s\n", place, p->storage,
-		 p->vmid, p->n_volumes++, more);
-	text_add(&p->script, " \\\n\t--%s ", place);
-	text_add_shell(&p->script, p->storage);
-	text_add(&p->script, ":0,import-from=");
-	if (*name != '/')
-		text_add(&p->script, "\"$here\"/");
-	text_add_shell(&p->script, name);
-	text_add(&p->script, "%s", more);
-	return 0;
-}
-
-static void boot_from(struct proxmox *p, const char *place)
-{
-	size_t len = strlen(p->order);
-
-	snprintf(p->order + len, sizeof(p->order) - len, "%s%s",
-		 len ? ";" : "", place);
-}
-
-static int put_disk(struct proxmox *p, const struct machine_disk *d)
-{
-	char place[16], more[160] = "";
-	int rc;
-
-	if (d->bus == BUS_FLOPPY)
-		return LOSS(p->w, "floppy", "There are no floppy drives.");
-	rc = next_place(p, d, place);
-	if (!rc)
-		rc = check_value(p, "serial number", d->serial);
-	if (rc)
-		return rc;
-	if (d->medium == MEDIUM_CDROM) {
-		setting(p, place, "none,media=cdrom");
-		if (disk_name(d))
-			rc = LOSS(p->w, "cdrom", "The image \"%s\" is not put "
-				  "into the drive: it would have to be in a "
-				  "storage.", disk_name(d));
-	} else if (!disk_name(d)) {
-		if (!d->raw_device && d->size) {
-			volume(p, place, div_round_up(d->size, 1u << 30), "");
-		} else {
-			rc = LOSS(p->w, "disk-file", "The disk %s is in no "
-				  "file.", place);
-		}
-	} else {
-		snprintf(more, sizeof(more), "%s%.20s%s",
-			 d->serial ? ",serial=" : "",
-			 d->serial ? d->serial : "",
-			 d->readonly ? ",ro=1" : "");
-		rc = put_image(p, d, place, more);
-	}
-	if (d->boot_order == 1 || (d->medium == MEDIUM_DISK && !*p->order))
-		boot_from(p, place);
-	return rc;
-}
-
-/* One controller model is for all SCSI disks. */
-static int put_scsi(struct proxmox *p)
-{
-	static const char *const models[][2] = {
-		{ "virtio-scsi", "virtio-scsi-single" }, { "pvscsi", "pvscsi" },
-		{ "lsilogic", "lsi" }, { "lsisas1078", "megasas" },
-	};
-	const struct machine *m = p->w->m;
-	const char *own = NULL, *theirs = "virtio-scsi-single";
-	bool found = false;
-
-	for (size_t i = 0; i < m->n_disks && !own; i++)
-		if (m->disks[i].bus == BUS_SCSI)
-			own = m->disks[i].controller;
-	for (size_t i = 0; own && i < sizeof(models) / sizeof(models[0]); i++)
-		if (!strcmp(own, models[i][0])) {
-			theirs = models[i][1];
-			found = true;
-		}
-	setting(p, "scsihw", own && !found ? "lsi" : theirs);
-	if (own && !found)
-		return LOSS(p->w, "disk-controller", "The SCSI controller "
-			    "\"%s\" becomes \"lsi\".", own);
 	return 0;
 }
 
@@ -329,7 +193,7 @@ static int put_nic(struct proxmox *p, const struct machine_nic *n, size_t i)
 	snprintf(text, sizeof(text), "%s%s%s,bridge=%.60s%s", model,
 		 n->has_mac ? "=" : "", mac, p->bridge,
 		 n->disconnected || n->kind == NIC_NONE ? ",link_down=1" : "");
-	setting(p, key, text);
+	proxmox_setting(p, key, text);
 	if (!found && LOSS(p->w, "nic-model", "The network card \"%s\" becomes "
 			   "\"virtio\".", n->model))
 		return -ENOMEM;
@@ -353,18 +217,18 @@ static int put_comforts(struct proxmox *p)
 		char key[16];
 
 		snprintf(key, sizeof(key), "serial%zu", i);
-		setting(p, key, "socket");
+		proxmox_setting(p, key, "socket");
 		port = true;
 	}
 	if (m->rng)
-		setting(p, "rng0", "source=/dev/urandom");
+		proxmox_setting(p, "rng0", "source=/dev/urandom");
 	if (!m->balloon)
-		setting(p, "balloon", "0");
+		proxmox_setting(p, "balloon", "0");
 	for (size_t i = 0; m->video && i < sizeof(vgas) / sizeof(vgas[0]); i++)
 		if (!strcmp(m->video, vgas[i][0]))
 			vga = vgas[i][1];
-	setting(p, "vga", !m->video && port ? "serial0" : vga);
-	setting(p, "agent", "0");
+	proxmox_setting(p, "vga", !m->video && port ? "serial0" : vga);
+	proxmox_setting(p, "agent", "0");
 	if (m->sound)
 		return LOSS(p->w, "sound", "The sound card is left out.");
 	return 0;
@@ -382,16 +246,16 @@ static int put_all(struct proxmox *p)
 	if (!rc)
 		rc = put_firmware(p);
 	if (!rc)
-		rc = put_scsi(p);
+		rc = proxmox_scsi(p);
 	for (size_t i = 0; i < m->n_disks && !rc; i++)
-		rc = put_disk(p, &m->disks[i]);
+		rc = proxmox_disk(p, &m->disks[i]);
 	for (size_t i = 0; i < m->n_nics && !rc; i++)
 		rc = put_nic(p, &m->nics[i], i);
 	if (!rc)
 		rc = put_comforts(p);
 	snprintf(boot, sizeof(boot), "order=%.250s", p->order);
 	if (*p->order)
-		setting(p, "boot", boot);
+		proxmox_setting(p, "boot", boot);
 	return rc ? rc : writer_losses(p->w);
 }
 
@@ -405,9 +269,9 @@ int proxmox_write(struct writer *w)
 	char name[24];
 	int rc;
 
-	rc = check_value(&p, "storage", p.storage);
+	rc = proxmox_check(&p, "storage", p.storage);
 	if (!rc)
-		rc = check_value(&p, "bridge", p.bridge);
+		rc = proxmox_check(&p, "bridge", p.bridge);
 	text_add(&p.script, "#!/bin/sh\n# Makes the machine on a Proxmox VE "
 		 "host and imports its disks, which lie beside\n# this "
 		 "script.  Another VMID may be given: sh IMPORT.sh 123\n"
