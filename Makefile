@@ -299,8 +299,7 @@ check-iotests: deps
 demo:
 	tests/deps build demo
 	$(SUBMAKE) MODE=release all
-	VIMG=$(CURDIR)/build/release/vimg VMM=$(CURDIR)/build/release/vmm \
-		tests/demo/show
+	BIN=$(CURDIR)/build/release tests/demo/show
 
 format-check:
 	git ls-files '*.[ch]' | xargs clang-format --dry-run
