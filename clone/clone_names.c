@@ -96,58 +96,74 @@ static int map_mac(struct clone_one *one, const char *from, const uint8_t to[6],
 	return 0;
 }
 
-static int add_nic(struct run *run, size_t i, struct clone_one *one,
-		   const char *old, struct err *e)
+/* The next MAC that the guest's configuration names, and that is neither one of the
+ * source's cards nor mapped yet; *at begins with 0.  NULL: no more.
+ */
+static const char *next_pinned(const struct run *run,
+			       const struct clone_one *one, size_t *at)
 {
-	struct machine_nic *nic = machine_add_nic(&one->machine);
-	uint8_t mac[6];
-	int rc;
+	const struct machine *m = &run->source->machine;
+	const struct linux_guest *g = run->source->guest;
 
-	if (!nic)
-		return no_memory(e);
-	rc = new_mac(run, i, mac, e);
-	memcpy(nic->mac, mac, 6);
-	nic->has_mac = true;
+	while (*at < g->n_ifaces) {
+		const char *mac = g->ifaces[(*at)++].mac;
+		char text[MACHINE_MAC_LEN];
+		bool known = !*mac;
+
+		for (size_t i = 0; i < one->n_macs; i++)
+			known |= !strcasecmp(one->macs[i].from, mac);
+		for (size_t i = 0; i < m->n_nics; i++)
+			known |= m->nics[i].has_mac &&
+				 !strcasecmp(machine_mac_text(m->nics[i].mac,
+							      text), mac);
+		if (!known)
+			return mac;
+	}
+	return NULL;
+}
+
+/* Another MAC for a card, whose old one (NULL: none) is in the guest's files. */
+static int change_nic(struct run *run, size_t i, struct clone_one *one,
+		      size_t card, const char *old, struct err *e)
+{
+	uint8_t mac[6];
+	int rc = new_mac(run, i, mac, e);
+
+	memcpy(one->machine.nics[card].mac, mac, 6);
+	one->machine.nics[card].has_mac = true;
 	return rc || !old ? rc : map_mac(one, old, mac, e);
 }
 
-/* A disk image comes without a description: its machine has a card for each MAC
- * that the guest's configuration names, and one at least.
+/* A card whose MAC the description does not say takes one that the guest's
+ * configuration names; and a machine that was made up has a card for each of those.
  */
-static int make_up_nics(struct run *run, size_t i, struct clone_one *one,
-			struct err *e)
-{
-	const struct linux_guest *g = run->source->guest;
-	int rc = 0;
-
-	for (size_t k = 0; k < g->n_ifaces && !rc; k++) {
-		const char *mac = g->ifaces[k].mac;
-		bool known = !*mac;
-
-		for (size_t j = 0; j < one->n_macs; j++)
-			known |= !strcasecmp(one->macs[j].from, mac);
-		if (!known)
-			rc = add_nic(run, i, one, mac, e);
-	}
-	return rc || one->machine.n_nics ? rc : add_nic(run, i, one, NULL, e);
-}
-
 static int new_macs(struct run *run, size_t i, struct clone_one *one,
 		    struct err *e)
 {
 	struct machine *m = &one->machine;
+	size_t at = 0, said = m->n_nics;
+	const char *old;
 	int rc = 0;
 
-	for (size_t k = 0; k < m->n_nics && !rc; k++) {
-		struct machine_nic *nic = &m->nics[k];
-		char old[MACHINE_MAC_LEN] = "";
+	for (size_t k = 0; k < said && !rc; k++) {
+		char text[MACHINE_MAC_LEN];
 
-		if (nic->has_mac)
-			machine_mac_text(nic->mac, old);
-		rc = new_mac(run, i, nic->mac, e);
-		if (!rc && nic->has_mac)
-			rc = map_mac(one, old, nic->mac, e);
-		nic->has_mac = true;
+		old = m->nics[k].has_mac ? machine_mac_text(m->nics[k].mac, text)
+		      : next_pinned(run, one, &at);
+		rc = change_nic(run, i, one, k, old, e);
+	}
+	while (!rc && run->source->made_up &&
+	       (old = next_pinned(run, one, &at))) {
+		struct machine_nic *nic = machine_add_nic(m);
+
+		if (!nic)
+			return no_memory(e);
+		if (said) {
+			nic->kind = m->nics[0].kind;
+			rc = machine_set(&nic->network, m->nics[0].network, e);
+		}
+		if (!rc)
+			rc = change_nic(run, i, one, m->n_nics - 1, old, e);
 	}
 	return rc;
 }
@@ -246,9 +262,7 @@ static int make_machine(struct run *run, size_t i, struct clone_one *one,
 
 	if (!rc)
 		rc = machine_set(&one->machine.name, one->name, e);
-	if (!rc && s->made_up)
-		rc = make_up_nics(run, i, one, e);
-	else if (!rc && op_is_on(run, RESET_NIC_MACS))
+	if (!rc && op_is_on(run, RESET_NIC_MACS))
 		rc = new_macs(run, i, one, e);
 	if (!rc && op_is_on(run, RESET_MACHINE_UUID))
 		rc = new_uuids(&one->machine, e);

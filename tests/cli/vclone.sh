@@ -49,7 +49,7 @@ for i in 0 1; do
 		192.0.2.100 goldener
 	EOF
 	[ "$(cat $name/etc/mailname)" = $name.example.org ] || die "mailname"
-	mac=$(jq -r ".clones[$i].machine.nics[0].mac" report)
+	mac=$(jq -r ".clones[$i].machine.nics[].mac" report)
 	case $mac in 52:54:00:*) ;; *) die "MAC $mac" ;; esac
 	grep -q "==\"$mac\"" $name/etc/udev/rules.d/* || die "udev's MAC"
 	grep -q "=${mac^^}\$" $name/etc/systemd/network/* || die ".link's MAC"
