@@ -330,7 +330,7 @@ static void test_refused(void)
 	refused(-EBUSY, "not unmounted");
 	make("-t ext4 -O quota");
 	refused(-ENOTSUP, "quota");
-	make("-t ext4 -O mmp");
+	make("-t ext4 -O mmp -E mmp_update_interval=1");
 	/* debugfs would wait whether somebody else counts. */
 	shell("block=$(dumpe2fs -h image 2>/dev/null | "
 	      "sed -n 's/^MMP block number: *//p'); "
