@@ -17,7 +17,7 @@ struct fs {
  */
 struct fs_driver {
 	/* Fills in fs->id.  -EUCLEAN and -ENOTSUP leave there what is known, and
-	 * the sentence goes into its note; close() is called after them too.
+	 * the sentence goes into its note.  close() is called after any failure.
 	 */
 	int (*open)(struct fs *fs, struct err *e);
 	void (*close)(struct fs *fs);

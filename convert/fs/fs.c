@@ -58,13 +58,13 @@ static int try_driver(struct fs *fs, const struct fs_driver *drv,
 		fs->drv = drv;
 		return 0;
 	}
+	drv->close(fs);
+	fs->state = NULL;
 	if (rc != -EUCLEAN && rc != -ENOTSUP) {
 		if (e)
 			*e = why;
 		return rc;
 	}
-	drv->close(fs);
-	fs->state = NULL;
 	if (!fs->id.type[0])
 		fs->id = before;
 	else

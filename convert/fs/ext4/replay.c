@@ -45,6 +45,9 @@ static int clean_journal(struct ext4 *x)
 
 	if (rc)
 		return rc;
+	/* Cut off last time behind this. */
+	if (!get_be32(sb + 0x1c) && !get_be32(sb + 0x20))
+		return 0;
 	/* The kernel leaves out a number too. */
 	put_be32(sb + 0x18, x->next_sequence + 1);
 	put_be32(sb + 0x1c, 0);
