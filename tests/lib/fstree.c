@@ -183,7 +183,7 @@ void fstree_make(const char *dir, unsigned flags)
 	if (flags & FSTREE_PLAIN)
 		make_many(100, '_');
 	else
-		make_many(700, ' ');
+		make_many(1200, ' ');
 	CHECK(!mkdir("a", 0755) && !mkdir("a/b", 0755) && !mkdir("a/b/c", 0755));
 	make_file("a/b/c/deep", 10, 1);
 	make_file("na\xc3\xafve \xe2\x82\xac", 10, 2);
