@@ -150,6 +150,16 @@ int img_pipe_fd(int fd, const char *name, bool (*stop)(void *arg), void *arg,
 int img_window(struct img *below, uint64_t offset, uint64_t len,
 	       struct img **out, struct err *e);
 
+/* Show `below` read-only with holes in it: these ranges read as zeroes, and nobody
+ * reads what lies there.  They are in order and do not overlap; the list is copied.
+ * Ownership as img_stack().
+ */
+struct img_range {
+	uint64_t offset, len;	/* bytes */
+};
+int img_mask(struct img *below, const struct img_range *holes, size_t n,
+	     struct img **out, struct err *e);
+
 /* Show `to` without owning it, so that several stacks can stand on one image;
  * `to` must outlive it.  `flags`: IMG_WRITE, where `to` was opened so, or 0.
  */
