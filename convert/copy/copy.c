@@ -25,7 +25,7 @@
 
 static uint64_t rest(const struct copy *c)
 {
-	return c->src.total - c->cursor;
+	return c->end - c->cursor;
 }
 
 /* Can a hole start here, and how long is it?  0 is a window's case. */
@@ -140,6 +140,12 @@ static int check_args(const struct copy_args *a, struct err *e)
 		return rc;
 	for (size_t i = 0; i < a->n_sources; i++)
 		total += img_size(a->sources[i]);
+	if (a->start % COPY_PART || (a->end != total && a->end % COPY_PART) ||
+	    a->start > total || a->end > total || (a->end && a->end < a->start))
+		return fail(e, EINVAL, "a part from %llu to %llu of %llu bytes",
+			    (unsigned long long)a->start,
+			    (unsigned long long)a->end,
+			    (unsigned long long)total);
 	if (!a->dst)
 		return 0;
 	if (img_size(a->dst) < total)
@@ -251,7 +257,8 @@ static int set_up(struct copy *c, struct err *e)
 {
 	int rc = 0;
 
-	if (c->args->checksum)
+	c->hasher = c->args->hasher;
+	if (c->args->checksum && !c->hasher)
 		rc = hasher_new(c->args->checksum, &c->hasher, e);
 	if (!rc && c->unit)
 		rc = make_codecs(c, e);
@@ -275,7 +282,8 @@ static void tear_down(struct copy *c)
 	for (unsigned i = 0; c->codecs && i < c->threads; i++)
 		img_codec_free(c->codecs[i]);
 	free(c->codecs);
-	hasher_free(c->hasher);
+	if (c->hasher != c->args->hasher)
+		hasher_free(c->hasher);
 }
 
 static int run(struct copy *c, struct err *e)
@@ -299,7 +307,7 @@ static int run(struct copy *c, struct err *e)
 		rc = -EIO;
 	if (!rc && in_order_end(c))
 		rc = fail(e, ENOMEM, "out of memory");
-	if (!rc && c->hasher)
+	if (!rc && c->hasher && !c->args->hasher)
 		rc = hasher_end(c->hasher, c->src.total, c->result->digest);
 	return rc;
 }
@@ -319,6 +327,9 @@ int copy_run(const struct copy_args *args, struct copy_result *result,
 		return rc;
 	pthread_mutex_init(&c.rate_lock, NULL);
 	result->total = c.src.total;
+	c.cursor = args->start;
+	atomic_store(&c.done, args->start);
+	c.end = args->end ? args->end : c.src.total;
 	choose_sizes(&c);
 	rc = set_up(&c, e);
 	if (!rc)

@@ -21,6 +21,8 @@
 /* A run of zeroes this long becomes sparse where the caller does not say. */
 #define COPY_SPARSE_DEFAULT 4096u
 
+struct hasher;
+
 struct copy_progress {
 	uint64_t done;		/* bytes of the sources dealt with, holes too */
 	uint64_t total;		/* bytes of the sources */
@@ -82,9 +84,19 @@ struct copy_args {
 
 	/* Hash the sources' content in the same pass; NULL: do not. */
 	const struct checksum_type *checksum;
+
+	/* Only a part of the sources, dst being as large as all of them: [start,
+	 * end), multiples of COPY_PART (end: or the end of all); end 0: all.  The
+	 * parts of a copy follow each other, with the same `hasher` (hash.h, of
+	 * the type `checksum`) for all, which the caller ends: the result has no
+	 * digest then.
+	 */
+	uint64_t start, end;
+	struct hasher *hasher;
 };
 
 #define COPY_MAX_THREADS 64u
+#define COPY_PART	(64u << 20)	/* bytes */
 
 struct copy_result {
 	uint64_t total;			/* bytes of the sources */

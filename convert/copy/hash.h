@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* hash.h - the pieces of a content checksum, for the engine that reads.
- * Internal to convert/copy.  checksum.c defines the construction.
+/* hash.h - the pieces of a content checksum, for the engine that reads, and for who
+ * copies in parts.  checksum.c defines the construction.
  */
 #ifndef COPY_HASH_H
 #define COPY_HASH_H

@@ -52,7 +52,7 @@ struct copy {
 	struct img_codec **codecs;	/* one a worker, or NULL */
 	struct piece *pieces;		/* one a slot */
 	unsigned threads, slots;
-	uint64_t cursor;		/* next(): where it stands */
+	uint64_t cursor, end;		/* next(): where it stands, and stops */
 	uint64_t map_ask;		/* next(): how far ahead to map */
 	bool in_order;			/* the source is img_in_order() */
 	/* next(), of such a source. */
