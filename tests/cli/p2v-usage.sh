@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# p2v's usage: the manual and the completion know what it has, and what is wrong on
+# its command line is said in words that help.
+. "$(dirname "$0")/../functions.sh"
+P2V=$BUILDDIR/p2v
+[ -x "$P2V" ] || skip "p2v is not built"
+. "$SRCDIR/tools/p2v/p2v.bash"
+compopt() { :; }
+
+sed 's/\\f[BRI]//g; s/\\-/-/g' "$SRCDIR/tools/p2v/p2v.1" >manual
+for command in $(_p2v_commands "$P2V"); do
+	grep -q "^$command " manual || die "the manual has no $command"
+	for option in $(_p2v_options "$P2V" "$command" | sort -u); do
+		grep -qE -- "(^|[^a-z-])$option([^a-z-]|\$)" manual ||
+			die "the manual has no $option of $command"
+	done
+done
+COMP_WORDS=("$P2V" capture --res) COMP_CWORD=2
+_p2v
+[ "${COMPREPLY[*]}" = --resume ] || die "completion: ${COMPREPLY[*]}"
+
+# refuses STATUS PATTERN ARGUMENT...
+refuses() {
+	local status=$1 pattern=$2
+	shift 2
+	expect_exit "$status" "$P2V" "$@"
+	grep -q -- "$pattern" errors || die "$*: $(cat errors)"
+}
+truncate -s 1M disk
+refuses 2 'Command not found: jump' jump
+refuses 2 'no disk' capture -o x
+refuses 2 '-o DIR is missing' capture disk
+refuses 2 'given twice' capture disk disk -o x
+refuses 2 'exclude each other' capture --live --freeze disk -o x
+refuses 2 'must be 1 to 19' capture --level 20 disk -o x
+refuses 2 'must be 0 to 1000' capture --retries -1 disk -o x
+refuses 2 'must be 1 to 86400' capture --freeze=0 disk -o x
+refuses 2 'bwlimit' capture --bwlimit none disk -o x
+refuses 2 'one folder' verify
+refuses 1 'none' capture none -o x
+refuses 1 'Unknown driver' capture -f none disk -o x
+refuses 1 'manifest.json' verify .
+[ ! -e x ] || die "a folder was made for nothing"
+"$P2V" capture -q disk -o x
+"$P2V" verify -q x
