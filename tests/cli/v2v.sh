@@ -71,7 +71,9 @@ expect_exit 1 "$V2V" undo lv/small-disk1.qcow2 lv/small.xml
 expect_exit 0 "$V2V" convert --no-boot-test -q small.raw -o px --to proxmox \
 	--output-format raw --vmid 123 --name moved
 [ ! -s out ] || die "-q: $(cat out)"
-grep -q '^virtio0: .*moved-disk1.raw' px/123.conf || die "$(cat px/123.conf)"
+grep -q "^virtio0: local-lvm:vm-123-disk-0" px/123.conf || die "$(cat px/123.conf)"
+grep -q "import-from=.*moved-disk1.raw" px/moved-import.sh ||
+	die "$(cat px/moved-import.sh)"
 sh -n px/moved-import.sh
 expect_exit 0 "$V2V" convert --no-boot-test vm/small.vmx -o ova --to ova
 "$VIMG" info ova/small.ova >out || die "the OVA cannot be read"
