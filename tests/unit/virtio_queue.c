@@ -352,6 +352,19 @@ static void indirect_index(void)
 	offer(0);
 }
 
+/* As Linux does for a request of as many segments as it may have. */
+static void indirect_full(void)
+{
+	struct vring t = table(VRING_TABLES);
+
+	vring_put_desc(ring, 0, VRING_TABLES, 16 * 256, VRING_INDIRECT, 0);
+	for (uint16_t i = 0; i < 256; i++)
+		vring_put_desc(&t, i, VRING_DATA + 8u * i, i < 128 ? 1 : i & 1,
+			       (i < 128 ? 0 : VRING_WRITE) |
+			       (i < 255 ? VRING_NEXT : 0), (uint16_t)(i + 1));
+	offer(0);
+}
+
 static void indirect_loop(void)
 {
 	struct vring t = table(VRING_TABLES);
@@ -438,6 +451,7 @@ static const struct {
 	{ "table loop", indirect_loop, "a chain is longer than the queue",
 	  ALL_RINGS },
 	{ "table behind", indirect_behind, NULL, ALL_RINGS },
+	{ "table full", indirect_full, NULL, ALL_RINGS },
 	{ "4 GiB", four_gib, "a request has 4 GiB or more", ALL_RINGS },
 	{ "in flight", more_than_the_ring,
 	  "more requests than the queue has entries", 0 },

@@ -251,9 +251,6 @@ static const char *follow(struct vq *q, struct vq_chain *c, uint16_t head)
 	do {
 		if (w.next >= w.n)
 			return "a descriptor's index is too large";
-		/* A loop comes to this; each step reads one descriptor. */
-		if (++w.steps > q->max_size)
-			return "a chain is longer than the queue";
 		d = load_desc(w.table + DESC_SIZE * (size_t)w.next);
 		w.next = d.next;
 		if (d.flags & DESC_INDIRECT) {
@@ -261,6 +258,12 @@ static const char *follow(struct vq *q, struct vq_chain *c, uint16_t head)
 			d.flags = DESC_NEXT;
 			continue;
 		}
+		/* A loop comes to this.  The descriptor of a table, of which there
+		 * is one at most, is none of the chain's: Linux fills a table of
+		 * the queue's size.
+		 */
+		if (++w.steps > q->max_size)
+			return "a chain is longer than the queue";
 		if (w.writable && !(d.flags & DESC_WRITE))
 			return "a readable descriptor behind a writable one";
 		w.writable = d.flags & DESC_WRITE;
