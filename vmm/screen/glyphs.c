@@ -9,36 +9,13 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "vmm/screen/fonts.h"
 #include "vmm/screen/shot.h"
 
 #define N_FONT		256u
 #define SAMPLES		64u
 /* So many letters and digits on the samples are no accident. */
 #define MIN_LETTERS	4u
-
-/* Of '!' to '~' in the font of GRUB's graphical terminal, unicode.pf2 of the package
- * grub-common (GNU Unifont), with the 14th line as its base line.
- */
-static const uint32_t grub_font[] = {
-	0x7c7e2120, 0x56319ace, 0x6aa4bb76, 0xe3e9d9d0, 0xbabefee7, 0x4071e47a,
-	0x8bbf4779, 0xb0e0e42b, 0xa2354419, 0x7ef53f44, 0xc8e72c4d, 0xbf4f8b7c,
-	0x644c4490, 0xb037285e, 0x6f9b761b, 0xd1f48dbc, 0xcb6be814, 0x6ee6d5e8,
-	0x5a302d94, 0x8564d03a, 0xe5fe73d2, 0x4415933c, 0xcfa0f3de, 0x03a6cc5d,
-	0x7f55badf, 0x4d05c094, 0xb39e4bc8, 0x4aaa4a77, 0xb71e39c5, 0x48dcf290,
-	0xd2964495, 0x09f8e5a6, 0xa4f6318a, 0xc53a0d0b, 0x34692584, 0x66079267,
-	0x6bf9af1a, 0xf9186f8a, 0xc0373f17, 0x57336597, 0x04e317cd, 0xf8c4508d,
-	0xc35644b6, 0x23fe7c5e, 0xfb46e240, 0xa9e27752, 0x8771bf70, 0x390fad76,
-	0xd518593b, 0x4994d0e7, 0xc453a48e, 0x9b5ab658, 0x846b100d, 0x04c3bc6d,
-	0xb41843ce, 0xee080d56, 0x62e6d2f9, 0x43457607, 0x60122c85, 0x905a7fd9,
-	0x831a08a0, 0x7b4c0cc1, 0x0bf42433, 0xc7f70a18, 0x2ec7e226, 0xb4a75454,
-	0x81c7322e, 0xe7bc391e, 0x9ec9db55, 0xb79a9b2f, 0x575a4a83, 0x539d5505,
-	0x21a62d5b, 0xde5f0af7, 0x77c92fbc, 0x0c3969e4, 0x4f4ae076, 0x5a10e65e,
-	0xf8814a86, 0x2f942924, 0xfcad1677, 0x8c13c5a0, 0x79797829, 0xebd7f951,
-	0xdc26f499, 0xed14601c, 0x25b08ff7, 0x15cfc5d3, 0x5386f11d, 0x2bcc8c24,
-	0x655754f9, 0x7a99856c, 0x60c4f866, 0xf13c1139,
-};
-#define N_GRUB (sizeof(grub_font) / sizeof(grub_font[0]))
-_Static_assert(N_GRUB == '~' - '!' + 1, "a character lacks");
 
 struct glyph {
 	uint32_t print;
@@ -47,7 +24,7 @@ struct glyph {
 
 struct glyphs {
 	unsigned n;
-	struct glyph sorted[N_FONT + N_GRUB];	/* by their prints */
+	struct glyph sorted[N_FONT + FONTS * FONT_PRINTS];	/* by prints */
 };
 
 static uint32_t fingerprint(const uint8_t dots[GLYPH_HEIGHT])
@@ -83,9 +60,10 @@ struct glyphs *glyphs_new(const uint8_t font[VGA_FONT_LEN])
 	if (!g)
 		return NULL;
 	g->n = 0;
-	for (unsigned i = 0; i < N_GRUB; i++)
+	for (unsigned i = 0; i < FONTS * FONT_PRINTS; i++)
 		g->sorted[g->n++] = (struct glyph){
-			.print = grub_font[i], .code = (uint16_t)('!' + i),
+			.print = font_prints[i / FONT_PRINTS][i % FONT_PRINTS],
+			.code = (uint16_t)('!' + i % FONT_PRINTS),
 		};
 	for (unsigned i = 0; i < N_FONT; i++) {
 		const uint8_t *dots = font + i * GLYPH_HEIGHT;
