@@ -165,6 +165,34 @@ echo 'ConditionFileNotEmpty=|!/etc/ssh/ssh_host_%i_key' \
 [ "$(keys_after trixie)" = 4 ] || die "Debian 13 has no host keys"
 [ "$(keys_after rhel)" = 0 ] || die "Red Hat's host keys are still there"
 
+# A static address in each manager's files.
+: >nothing
+printf '%s\n' '[Match]' 'Name=ens192' '[Network]' 'Address=192.0.2.10/24' \
+	'Gateway=192.0.2.1' 'DNS=192.0.2.1' >lan.network
+printf '%s\n' 'network:' '  version: 2' '  ethernets:' '    ens192:' \
+	'      addresses: [192.0.2.10/24]' \
+	'      routes:' '      - to: default' '        via: 192.0.2.1' \
+	'      nameservers: {addresses: [192.0.2.1]}' >lan.yaml
+printf '%s\n' '[connection]' 'id=lan' 'type=ethernet' \
+	'interface-name=ens192' 'uuid=11111111-2222-3333-4444-555555555555' \
+	'[ipv4]' 'method=manual' 'address1=192.0.2.10/24,192.0.2.1' \
+	'dns=192.0.2.1;' >lan.nmconnection
+for file in /etc/systemd/network/lan.network /etc/netplan/lan.yaml \
+		/etc/NetworkManager/system-connections/lan.nmconnection; do
+	local_name=${file##*/}
+	chmod 600 $local_name
+	"$VCLONE" base/golden.qcow2 -o managed --name first --disable all -q \
+		--copy-in nothing:/etc/network/interfaces \
+		--copy-in $local_name:$file
+	"$VCLONE" managed/first.machine.json -o managed --name second -q \
+		--static-ip 198.51.100.7/25,gw=198.51.100.1
+	unpack_clone managed/second-disk1.qcow2 managed.files
+	sed -e 's,192.0.2.10/24,198.51.100.7/25,' \
+		-e '/DNS\|dns\|nameservers/!s/192.0.2.1/198.51.100.1/' \
+		$local_name | diff - managed.files$file || die "$local_name"
+	rm -r managed
+done
+
 # A description cannot claim to be one that was made up here, to have any file.
 mkdir told
 cp base/golden.qcow2 outside.qcow2
