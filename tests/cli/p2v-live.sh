@@ -5,12 +5,13 @@
 # a capture that is killed leaves nothing frozen.
 # time limit: 240 s
 . "$(dirname "$0")/../functions.sh"
-requires mke2fs losetup mount debugfs e2fsck timeout
+requires mke2fs fsfreeze losetup mount debugfs e2fsck timeout
 P2V=$BUILDDIR/p2v
 [ -x "$P2V" ] || skip "p2v is not built"
 [ "$(id -u)" = 0 ] || skip "only root mounts"
 device=
 finish() {
+	fsfreeze -u mnt 2>/dev/null || :
 	! mountpoint -q mnt || umount mnt
 	[ -z "$device" ] || losetup -d "$device"
 }

@@ -4,7 +4,7 @@
  * The child is there before anything is frozen.  It holds the descriptors, writes
  * nothing, allocates nothing, has its memory locked, and waits for the end of a
  * pipe whose other end only this process has: that end comes with our own, whatever
- * it is.  Then it thaws.
+ * it is.  Then it thaws.  Only who kills it, too, leaves them frozen.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -121,6 +121,8 @@ static int start_guard(struct freezer *f, unsigned timeout_s, struct err *e)
 	}
 	if (!f->child) {
 		close(fds[1]);
+		/* Who kills our process group does not mean it. */
+		setsid();
 		mlockall(MCL_CURRENT);
 		guard(f, fds[0], timeout_s);
 	}
