@@ -65,6 +65,18 @@ static void refuse_no_root(struct linux_guest *g, const struct volumes *v)
 				     v->list[i].id->type);
 			return;
 		}
+	for (size_t i = 0; i < v->n; i++)
+		if (*v->list[i].id->note.text && !v->list[i].id->has_files) {
+			linux_refuse(g, "root-unreadable", "Check the file "
+				     "system where the machine comes from "
+				     "(e2fsck), and shut it down cleanly.",
+				     "No root of a Linux was found, and the %s "
+				     "of %s cannot be read: %s.",
+				     v->list[i].id->type,
+				     volume_name(&v->list[i], name),
+				     v->list[i].id->note.text);
+			return;
+		}
 	linux_refuse(g, "no-linux", "See that all disks of the machine are "
 		     "given, in their order.", "No root of a Linux was found on "
 		     "any volume.");

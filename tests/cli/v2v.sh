@@ -124,6 +124,12 @@ says source-in-use
 rmdir vm/small.vmx.lck
 truncate -s 1M nothing.raw
 expect_exit 3 "$V2V" plan nothing.raw
+cp small.raw damaged.raw
+printf '\377\377' | dd of=damaged.raw bs=1 seek=$((1048576 + 1024 + 4)) \
+	conv=notrunc status=none
+expect_exit 3 "$V2V" plan damaged.raw
+says root-unreadable
+says checksum
 sed 's/small.vmdk/..\/small.raw/' vm/small.vmx >vm/out.vmx
 expect_exit 1 "$V2V" plan vm/out.vmx
 says '..'
