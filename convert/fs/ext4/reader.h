@@ -12,7 +12,6 @@
 /* Features: compatible, incompatible, and compatible for readers. */
 #define COMPAT_HAS_JOURNAL	0x0004u
 #define COMPAT_SPARSE_SUPER2	0x0200u
-#define COMPAT_ORPHAN_FILE	0x1000u
 #define INCOMPAT_FILETYPE	0x0002u
 #define INCOMPAT_RECOVER	0x0004u
 #define INCOMPAT_JOURNAL_DEV	0x0008u
@@ -51,11 +50,10 @@ struct ext4_super {
 	uint32_t backup_bgs[2];
 	uint16_t state;
 	uint64_t mmp_block;
-	uint32_t journal_ino, orphan_ino;
+	uint32_t journal_ino;
 	bool csum;			/* metadata_csum */
 	uint32_t seed;			/* of metadata checksums */
 	uint8_t uuid[16];
-	char label[17];
 };
 
 /* A block that a journal holds in a newer version. */

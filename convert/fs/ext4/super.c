@@ -8,8 +8,8 @@
  *	0x1c	log cluster size - 10	0x175	checksum type (1: CRC-32C)
  *	0x20	blocks per group	0x24c	two groups with backups
  *	0x24	clusters per group	0x270	checksum seed
- *	0x28	inodes per group	0x280	inode of the orphan file
- *	0x38	magic 0xef53 (16)	0x3fc	checksum
+ *	0x28	inodes per group	0x3fc	checksum
+ *	0x38	magic 0xef53 (16)
  *	0x3a	state (16)
  *	0x4c	revision		0x5c	features: compatible,
  *	0x54	first inode		0x60	incompatible,
@@ -214,7 +214,6 @@ int ext4_decode_super(const uint8_t *sb, uint64_t volume_size,
 	if (get_le16(sb + 0x38) != 0xef53)
 		return fail(e, EUCLEAN, "there is no superblock of ext4");
 	memcpy(s->uuid, sb + 0x68, 16);
-	memcpy(s->label, sb + 0x78, 16);
 	s->state = get_le16(sb + 0x3a);
 	rc = get_features(sb, s, e);
 	if (!rc)
