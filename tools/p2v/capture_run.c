@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "convert/capture/inventory.h"
 #include "convert/copy/staging.h"
 #include "imgfmt/base/buf.h"
 #include "tools/cli/image.h"
@@ -225,6 +226,19 @@ static int capture_one(struct job *job, struct disk *d)
 	return rc ? fail_prefix(&job->e, rc, "%s", d->name) : 0;
 }
 
+/* This machine, if the disks are its own; NULL: nothing to say. */
+static json_t *describe(const struct job *job)
+{
+	json_t *o = NULL;
+	struct stat st;
+
+	for (size_t i = 0; i < job->c->n && !o; i++)
+		if (!stat(job->disks[i].name, &st) && S_ISBLK(st.st_mode) &&
+		    inventory_take("", &o, NULL))
+			o = NULL;
+	return o;
+}
+
 static int write_manifest(struct job *job)
 {
 	char *path = staging_path(job->staging, MANIFEST_NAME);
@@ -238,7 +252,7 @@ static int write_manifest(struct job *job)
 							   d->state, &d->plan,
 							   &d->result));
 	}
-	job->manifest = manifest_make(disks, NULL);
+	job->manifest = manifest_make(disks, describe(job));
 	if (!path || !job->manifest)
 		rc = fail(&job->e, ENOMEM, "out of memory");
 	else if (json_dump_file(job->manifest, path, JSON_INDENT(1)))

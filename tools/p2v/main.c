@@ -6,7 +6,7 @@
 #include "tools/p2v/p2v.h"
 
 static const struct cli_command *const commands[] = {
-	&cmd_capture, &cmd_verify,
+	&cmd_capture, &cmd_inventory, &cmd_verify,
 };
 
 static const char *const examples[] = {
