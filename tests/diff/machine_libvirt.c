@@ -2,6 +2,8 @@
 /* machine_libvirt.c - the domains that we write, of random machines and of those
  * that products have described, are valid to libvirt's schema, and libvirt defines
  * them; what it then says of them is read to the same machine.
+ *
+ * time limit: 400 s
  */
 #include <errno.h>
 #include <fts.h>
