@@ -68,7 +68,7 @@ static void report(const struct gen_form *f, const struct native_state *s)
 }
 
 /* Did it jump into its own bytes?  What they mean there has no rule that says which
- * of two faults comes first.  Or to where the host's process has something and
+ * of two faults comes first, or which flags are undefined.  Or to where the host's process has something and
  * we have nothing?
  */
 static bool jumped_astray(const struct gen_insn *gi,
@@ -82,8 +82,8 @@ static bool jumped_astray(const struct gen_insn *gi,
 
 	switch (gi->insn.op) {
 	case OP_JMP_IND: case OP_CALL_IND: case OP_RET:
-		return !t.twin.host_end.ran_off &&
-		       (nothing || at - 1 < gi->len - 1u);
+		return at - 1 < gi->len ||
+		       (nothing && !t.twin.host_end.ran_off);
 	default:
 		return false;
 	}

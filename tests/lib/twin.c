@@ -34,7 +34,8 @@ static const struct piece pieces[] = {
 #define TABLES		0xa000u		/* ours alone: GDT, LDT */
 #define TABLES_LIN	0xfffffe0000001000ull
 #define LDT_AT		0x100u
-#define RAM_SIZE	0xb000u
+#define LANDING		0xb000u		/* what of the host's can be read, by chance */
+#define RAM_SIZE	0xc000u
 
 static uint8_t *host_at(uint64_t lin)
 {
@@ -155,6 +156,9 @@ void twin_new(struct twin *t, bool code_writable)
 				       SOFT_TEST_R |
 				       (p->writable ? SOFT_TEST_W : 0)), 0);
 	}
+	memcpy(t->ram + LANDING, host_at(NATIVE_LANDING), TWIN_PAGE);
+	CHECK_EQ(soft_test_map(t->soft, NATIVE_LANDING, LANDING, TWIN_PAGE,
+			       SOFT_TEST_R), 0);
 	add_segments(t);
 	set_state(t);
 }
