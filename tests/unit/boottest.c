@@ -352,6 +352,9 @@ static void test_causes(void)
 		ROW(loads, "error: ../../grub-core/fs/fshelp.c:257:file "
 		    "`/boot/initrd.img-6.12' not found.\n", LOADER,
 		    KERNEL_MISSING),
+		ROW(loads, "error: invalid magic number.\nLoading initial "
+		    "ramdisk ...\nerror: you need to load the kernel first.\n",
+		    LOADER, KERNEL_DAMAGED),
 		ROW(loads, "error: no such device: 0f-1a.\r\n"
 		    "Entering rescue mode...\r\ngrub rescue> ", LOADER,
 		    LOADER_FILES),
