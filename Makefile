@@ -104,6 +104,8 @@ LIBCONVERT := $(B)/libconvert.a
 LIBCLONE := $(B)/libclone.a
 LIBVMM := $(B)/libvmm.a
 LIBRARIES := $(LIBCLONE) $(LIBCONVERT) $(LIBVMM) $(LIBIMGFMT)
+# What the programs share; of it a program has what it uses.
+LIBCLI := $(B)/libcli.a
 SHARED := $(B)/libimgfmt.so.$(VERSION)
 PROGRAM_BIN := $(PROGRAMS:%=$(B)/%)
 TEST_BIN := $(patsubst %.c,$(B)/%,$(TEST_SRC))
@@ -136,16 +138,17 @@ ifneq ($(file <$(B)/sources),$(SOURCES))
 $(file >$(B)/sources,$(SOURCES))
 endif
 
+$(LIBCLI): $(call obj,$(CLI_SRC))
 $(LIBIMGFMT): $(call obj,$(IMGFMT_SRC))
 $(LIBCONVERT): $(call obj,$(CONVERT_SRC))
 $(LIBCLONE): $(call obj,$(CLONE_SRC))
 $(LIBVMM): $(call obj,$(VMM_SRC))
-$(LIBRARIES): $(B)/sources
+$(LIBRARIES) $(LIBCLI): $(B)/sources
 	rm -f $@
 	ar rcs $@ $(filter %.o,$^)
 
 define program_rule
-$(B)/$(1): $(call obj,$(wildcard tools/$(1)/*.c) $(CLI_SRC)) $(LIBRARIES)
+$(B)/$(1): $(call obj,$(wildcard tools/$(1)/*.c)) $(LIBCLI) $(LIBRARIES)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 # Older builds had objects in a folder vmm.

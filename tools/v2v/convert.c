@@ -13,38 +13,6 @@ enum {
 
 #define MAX_SECONDS 1000000u
 
-static bool number(const char *text, unsigned max, unsigned *out)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || *end || n > max)
-		return false;
-	*out = (unsigned)n;
-	return true;
-}
-
-static int set_number(struct cli *cli, const char *option, unsigned min,
-		      unsigned max, unsigned *out)
-{
-	if (number(optarg, max, out) && *out >= min)
-		return CLI_DONE;
-	return cli_bad(cli, "%s is '%s', must be a number from %u to %u",
-		       option, optarg, min, max);
-}
-
-static int set_choice(struct cli *cli, const char *option,
-		      const char *const *allowed, const char *what,
-		      const char **out)
-{
-	for (; *allowed; allowed++)
-		if (!strcmp(*allowed, optarg)) {
-			*out = *allowed;
-			return CLI_DONE;
-		}
-	return cli_bad(cli, "%s is '%s', must be %s", option, optarg, what);
-}
-
 static int option_own(struct cli *cli, struct convert *c, int opt, char **argv)
 {
 	static const char *const targets[] = {
@@ -68,10 +36,10 @@ static int option_own(struct cli *cli, struct convert *c, int opt, char **argv)
 		return cli_bad(cli, "--progress must be used with human or "
 			       "json as argument.");
 	case OPT_TO:
-		return set_choice(cli, "--to", targets,
+		return cli_choice(cli, "--to", targets,
 				  "libvirt, proxmox, ova or vmm", &c->to);
 	case OPT_FORMAT:
-		return set_choice(cli, "--output-format", formats,
+		return cli_choice(cli, "--output-format", formats,
 				  "qcow2 or raw", &c->format);
 	case OPT_NAME:
 		c->name = optarg;
@@ -89,10 +57,10 @@ static int option_own(struct cli *cli, struct convert *c, int opt, char **argv)
 		c->replace = true;
 		return CLI_DONE;
 	case OPT_TIMEOUT:
-		return set_number(cli, "--boot-timeout", 1, MAX_SECONDS,
+		return cli_number(cli, "--boot-timeout", 1, MAX_SECONDS,
 				  &c->boot_timeout);
 	case OPT_VMID:
-		return set_number(cli, "--vmid", 100, 999999999,
+		return cli_number(cli, "--vmid", 100, 999999999,
 				  &c->target.vmid);
 	case OPT_STORAGE:
 		c->target.storage = optarg;
@@ -136,7 +104,7 @@ static int check(struct cli *cli, struct convert *c)
 static int run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {
-		CLI_LONG_OPTIONS, V2V_LONG_OPTIONS, V2V_PLAN_OPTIONS,
+		CLI_LONG_OPTIONS, CLI_MACHINE_OPTIONS, V2V_PLAN_OPTIONS,
 		{ "out", required_argument, NULL, 'o' },
 		{ "to", required_argument, NULL, OPT_TO },
 		{ "name", required_argument, NULL, OPT_NAME },

@@ -112,7 +112,7 @@ static int print_human(struct cli *cli, const struct source *s)
 static int run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {
-		CLI_LONG_OPTIONS, V2V_LONG_OPTIONS, { 0 },
+		CLI_LONG_OPTIONS, CLI_MACHINE_OPTIONS, { 0 },
 	};
 	struct v2v_args a = { 0 };
 	struct source s;

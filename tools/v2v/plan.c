@@ -33,7 +33,7 @@ static int print_plan(struct cli *cli, const struct source *s,
 static int run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {
-		CLI_LONG_OPTIONS, V2V_LONG_OPTIONS, V2V_PLAN_OPTIONS, { 0 },
+		CLI_LONG_OPTIONS, CLI_MACHINE_OPTIONS, V2V_PLAN_OPTIONS, { 0 },
 	};
 	struct v2v_args a = { 0 };
 	struct edits *ed = NULL;

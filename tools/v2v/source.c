@@ -1,40 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* source.c - the source and the plan as the command line names them. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "imgfmt/base/buf.h"
 #include "tools/cli/json.h"
 #include "tools/v2v/v2v.h"
 
-static const char *const inputs[] = {
-	"vmx", "ovf", "ova", "libvirt", "json", "disk",
-};
-
-static bool is_input(const char *text)
-{
-	for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++)
-		if (!strcmp(inputs[i], text))
-			return true;
-	return false;
-}
-
 int v2v_option(struct cli *cli, struct v2v_args *a, int c, char **argv)
 {
 	switch (c) {
-	case V2V_INPUT:
-		if (!is_input(optarg))
-			return cli_bad(cli, "--input is '%s', must be vmx, "
-				       "ovf, ova, libvirt, json or disk",
-				       optarg);
-		a->input = optarg;
-		return CLI_DONE;
-	case 'f':
-		a->format = optarg;
-		return CLI_DONE;
-	case V2V_SYSTEM:
-		a->system = optarg;
-		return CLI_DONE;
 	case V2V_SERIAL:
 		a->plan.serial_console = true;
 		return CLI_DONE;
@@ -42,7 +16,7 @@ int v2v_option(struct cli *cli, struct v2v_args *a, int c, char **argv)
 		a->plan.keep_tools = true;
 		return CLI_DONE;
 	default:
-		return cli_option(cli, c, argv);
+		return cli_machine_option(cli, &a->machine, c, argv);
 	}
 }
 
@@ -59,19 +33,8 @@ int v2v_names(struct cli *cli, struct v2v_args *a, int argc, char **argv)
 int v2v_open(struct cli *cli, const struct v2v_args *a, unsigned flags,
 	     struct source *s)
 {
-	struct source_args args = {
-		.input = a->input, .format = a->format, .system = a->system,
-		.flags = flags | (cli->share ? SOURCE_SHARE : 0),
-	};
-	struct err e = { "" };
-
-	cli_resolver_init(cli);
-	args.resolver = &cli->resolver;
-	if (!source_open(a->names, a->n_names, &args, s, &e))
-		return CLI_DONE;
-	cli_error(cli, "%s: %s", a->names[0], e.text);
-	source_close(s);
-	return CLI_FAILED;
+	return cli_machine_open(cli, &a->machine, a->names, a->n_names, flags,
+				s);
 }
 
 int v2v_refused(struct cli *cli, const struct source *s)

@@ -3,8 +3,7 @@
 #ifndef TOOLS_V2V_H
 #define TOOLS_V2V_H
 
-#include "convert/source/source.h"
-#include "tools/cli/cli.h"
+#include "tools/cli/machine.h"
 
 /* Exit statuses besides 0, CLI_FAILED and 2 for wrong usage. */
 #define V2V_REFUSED	3	/* the source must not be taken as it is */
@@ -14,25 +13,20 @@ extern const struct cli_command cmd_inspect, cmd_plan, cmd_convert, cmd_undo;
 
 /* What the user says of the source, and of the plan. */
 struct v2v_args {
-	const char *input, *format, *system;
+	struct cli_machine machine;
 	struct linux_plan_args plan;
 	const char *const *names;	/* of argv */
 	size_t n_names;
 };
 
 enum {
-	V2V_INPUT = CLI_FIRST_OWN, V2V_SYSTEM, V2V_SERIAL, V2V_KEEP_TOOLS,
-	V2V_FIRST_OWN,
+	V2V_SERIAL = CLI_FIRST_MACHINE, V2V_KEEP_TOOLS, V2V_FIRST_OWN,
 };
-#define V2V_LONG_OPTIONS						\
-	{ "input", required_argument, NULL, V2V_INPUT },		\
-	{ "format", required_argument, NULL, 'f' },			\
-	{ "system", required_argument, NULL, V2V_SYSTEM }
 #define V2V_PLAN_OPTIONS						\
 	{ "serial-console", no_argument, NULL, V2V_SERIAL },		\
 	{ "keep-tools", no_argument, NULL, V2V_KEEP_TOOLS }
 
-/* As cli_option(), for these as well. */
+/* As cli_machine_option(), for these as well. */
 int v2v_option(struct cli *cli, struct v2v_args *a, int c, char **argv);
 /* The names behind the options: CLI_DONE, or the status. */
 int v2v_names(struct cli *cli, struct v2v_args *a, int argc, char **argv);

@@ -45,12 +45,12 @@ static int print(struct cli *cli, const struct audit_facts *a,
 	return cli_finish(cli, bad ? VCLONE_REFUSED : 0);
 }
 
-static int gather(struct cli *cli, const struct vclone_source *how,
+static int gather(struct cli *cli, const struct cli_machine *how,
 		  const char *name, struct audit_facts *out)
 {
 	struct err e = { "" };
 	struct source s;
-	int status = vclone_open(cli, how, &name, 1, &s);
+	int status = cli_machine_open(cli, how, &name, 1, 0, &s);
 
 	if (status != CLI_DONE)
 		return status;
@@ -68,14 +68,14 @@ static int gather(struct cli *cli, const struct vclone_source *how,
 static int run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {
-		CLI_LONG_OPTIONS, VCLONE_SOURCE_OPTIONS, { 0 },
+		CLI_LONG_OPTIONS, CLI_MACHINE_OPTIONS, { 0 },
 	};
 	struct audit_facts a = { 0 }, b = { 0 };
-	struct vclone_source how = { 0 };
+	struct cli_machine how = { 0 };
 	int c, status;
 
 	while ((c = getopt_long(argc, argv, ":hqUf:", options, NULL)) != -1) {
-		status = vclone_source_option(cli, &how, c, argv);
+		status = cli_machine_option(cli, &how, c, argv);
 		if (status != CLI_DONE)
 			return status;
 	}

@@ -6,36 +6,11 @@
 #include "tools/vclone/clone.h"
 
 enum {
-	OPT_NAME = VCLONE_FIRST_OWN, OPT_HOSTNAME, OPT_LINKED, OPT_FULL, OPT_TO,
+	OPT_NAME = CLI_FIRST_MACHINE, OPT_HOSTNAME, OPT_LINKED, OPT_FULL, OPT_TO,
 	OPT_FORMAT, OPT_START, OPT_SSH_KEY, OPT_USER, OPT_STATIC_IP,
 	OPT_COPY_IN, OPT_ENABLE, OPT_DISABLE, OPT_LIST, OPT_RSA, OPT_REPLACE,
 	OPT_VMID, OPT_STORAGE, OPT_BRIDGE,
 };
-
-static int set_number(struct cli *cli, const char *option, unsigned min,
-		      unsigned max, unsigned *out)
-{
-	char *end;
-	unsigned long n = strtoul(optarg, &end, 10);
-
-	if (*optarg < '0' || *optarg > '9' || *end || n < min || n > max)
-		return cli_bad(cli, "%s is '%s', must be a number from %u to %u",
-			       option, optarg, min, max);
-	*out = (unsigned)n;
-	return CLI_DONE;
-}
-
-static int set_choice(struct cli *cli, const char *option,
-		      const char *const *allowed, const char *what,
-		      const char **out)
-{
-	for (; *allowed; allowed++)
-		if (!strcmp(*allowed, optarg)) {
-			*out = *allowed;
-			return CLI_DONE;
-		}
-	return cli_bad(cli, "%s is '%s', must be %s", option, optarg, what);
-}
 
 /* What the library has a sentence for. */
 static int told(struct cli *cli, int rc, const struct err *e)
@@ -79,13 +54,13 @@ static int option_target(struct cli *cli, struct clone_args *a, int opt)
 
 	switch (opt) {
 	case OPT_TO:
-		return set_choice(cli, "--to", targets,
+		return cli_choice(cli, "--to", targets,
 				  "json, libvirt, proxmox or vmm", &a->to);
 	case OPT_FORMAT:
-		return set_choice(cli, "--output-format", formats,
+		return cli_choice(cli, "--output-format", formats,
 				  "qcow2 or raw", &a->format);
 	case OPT_VMID:
-		return set_number(cli, "--vmid", 100, 999999999,
+		return cli_number(cli, "--vmid", 100, 999999999,
 				  &a->target.vmid);
 	case OPT_STORAGE:
 		a->target.storage = optarg;
@@ -106,9 +81,9 @@ static int option_own(struct cli *cli, struct clone_job *job, int opt,
 		a->dir = optarg;
 		return CLI_DONE;
 	case 'n':
-		return set_number(cli, "-n", 1, CLONE_MAX, &a->n);
+		return cli_number(cli, "-n", 1, CLONE_MAX, &a->n);
 	case OPT_START:
-		return set_number(cli, "--start", 0, 999999999, &a->first);
+		return cli_number(cli, "--start", 0, 999999999, &a->first);
 	case 'c':
 		a->compress = true;
 		return CLI_DONE;
@@ -150,7 +125,7 @@ static int option_own(struct cli *cli, struct clone_job *job, int opt,
 	case OPT_RSA:
 		return option_reset(cli, job, opt);
 	default:
-		return vclone_source_option(cli, &job->how, opt, argv);
+		return cli_machine_option(cli, &job->how, opt, argv);
 	}
 }
 
@@ -190,7 +165,7 @@ static int check(struct cli *cli, struct clone_job *job, int argc, char **argv)
 static int run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {
-		CLI_LONG_OPTIONS, VCLONE_SOURCE_OPTIONS,
+		CLI_LONG_OPTIONS, CLI_MACHINE_OPTIONS,
 		{ "out", required_argument, NULL, 'o' },
 		{ "number", required_argument, NULL, 'n' },
 		{ "start", required_argument, NULL, OPT_START },

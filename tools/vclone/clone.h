@@ -8,7 +8,7 @@
 #include "tools/vclone/vclone.h"
 
 struct clone_job {
-	struct vclone_source how;
+	struct cli_machine how;
 	struct clone_args args;
 	struct reset_wishes wishes;
 	bool full;

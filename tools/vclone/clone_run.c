@@ -202,7 +202,8 @@ int clone_job_run(struct cli *cli, struct clone_job *job)
 	struct progress bar;
 	struct err e = { "" };
 	struct source s;
-	int status = vclone_open(cli, &job->how, job->names, job->n_names, &s);
+	int status = cli_machine_open(cli, &job->how, job->names,
+				      job->n_names, 0, &s);
 	int rc;
 
 	if (status != CLI_DONE)
