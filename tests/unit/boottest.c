@@ -304,7 +304,10 @@ static void test_decoys(void)
 		  .says = "not believed" },
 		{ "a panic on the command line", AFTER(init,
 		  SAY("[    0.0] Kernel command line: root=x Kernel panic - "
-		      "not syncing: decoy\n"), SAY("debian login: "), WAIT(3000)),
+		      "not syncing: decoy\n[    0.0] Unknown kernel command line "
+		      "parameters \"decoy=Kernel panic - not syncing: decoy\", "
+		      "will be passed to user space.\n"),
+		  SAY("debian login: "), WAIT(3000)),
 		  .passed = true, .stage = BOOT_LOGIN },
 		{ "a login, and an emergency", AFTER(init,
 		  SAY("debian login: "), WAIT(500),

@@ -331,7 +331,8 @@ void boot_line(struct boot_test *bt, enum boot_source source, const char *text)
 	boot_network_line(bt, text);
 	early(bt, source, text);
 	/* The kernel repeats what it was given, which may be anything. */
-	if (strstr(text, "ommand line: "))
+	if (strstr(text, "ommand line: ") ||
+	    strstr(text, "ommand line parameters"))
 		return;
 	while ((i = rules_match(&bt->rules, i, bt->now.stage, text)) <
 	       boot_n_rules) {
