@@ -293,6 +293,7 @@ bench: deps
 	BUILDDIR=$(CURDIR)/build/release tests/bench/start
 	BUILDDIR=$(CURDIR)/build/release tests/bench/boots
 	BUILDDIR=$(CURDIR)/build/release tests/bench/v2v
+	BUILDDIR=$(CURDIR)/build/release tests/bench/capture
 	BUILDDIR=$(CURDIR)/build/release tests/bench/clones
 
 check-iotests: deps

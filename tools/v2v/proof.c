@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -256,10 +257,26 @@ out:
 	return rc;
 }
 
+/* Another card may answer for an address that it does not have. */
+static bool answered_by_its_card(const json_t *row)
+{
+	const char *mac = json_string_value(json_object_get(row, "mac"));
+	const char *by = json_string_value(json_object_get(row, "by"));
+
+	return !json_is_true(json_object_get(row, "asked")) ||
+	       (json_is_true(json_object_get(row, "answered")) && mac && by &&
+		!strcasecmp(mac, by));
+}
+
 bool proof_passed(const json_t *verdict)
 {
 	const char *result = json_string_value(json_object_get(verdict,
 							       "result"));
+	const json_t *rows = json_object_get(verdict, "network"), *row;
+	size_t i;
 
+	json_array_foreach(rows, i, row)
+		if (!answered_by_its_card(row))
+			return false;
 	return result && !strcmp(result, "passed");
 }

@@ -27,6 +27,7 @@ struct proof_args {
  * -EPROTO: it ended without a verdict (its words are in the sentence).
  */
 int proof_run(const struct proof_args *args, json_t **verdict, struct err *e);
+/* ... and each address was answered from the card that is to have it. */
 bool proof_passed(const json_t *verdict);
 
 #endif
