@@ -110,12 +110,21 @@ cp a.want other/a.want
 right other/a twice/a.qcow2
 right a twice/a-2.qcow2
 
+# killed_after SECONDS ARGUMENT...: what p2v has made by then; it is gone afterwards
+killed_after() {
+	local seconds=$1
+	shift
+	"$P2V" "$@" 2>/dev/null &
+	sleep "$seconds"
+	kill -9 $! 2>/dev/null || :
+	wait $! 2>/dev/null || :
+}
 # Killed again and again, it gets there: the limit keeps it from being too quick.
 kills=2
 [ -z "${CHECK_ALL-}" ] || kills=50
 for ((i = 0; i < kills; i++)); do
-	timeout -s KILL $((1 + i % 3)).$((RANDOM % 10)) "$P2V" capture -q \
-		--resume --bwlimit 25M b a -o killed 2>/dev/null || :
+	killed_after $((1 + i % 3)).$((RANDOM % 10)) capture -q \
+		--resume --bwlimit 25M b a -o killed
 	[ ! -e killed/a.qcow2 ] || break
 	[ ! -e killed/b.qcow2 ] || die "half of it has its name"
 done
@@ -126,7 +135,7 @@ right b killed/b.qcow2
 	die "killed: $(ls -A killed)"
 
 # A disk that has changed meanwhile is begun anew.
-timeout -s KILL 3.5 "$P2V" capture -q --bwlimit 25M a -o anew 2>/dev/null || :
+killed_after 3.5 capture -q --bwlimit 25M a -o anew
 dd if=a of=part bs=512 skip=2048 count=200000 status=none
 tune2fs -L changed part >/dev/null
 for name in a a.want; do

@@ -252,9 +252,26 @@ static void take_hit(struct boot_test *bt, const struct rule *rule,
 		hit->last = rule->last;
 		fill(bt, &hit->line, source, text);
 	}
-	if (rule->kind == RULE_FATAL)
-		end_later(bt, GAVE_UP, bt->now.stage <= BOOT_LOADER ?
-			  LAST_WORDS_LOADER : LAST_WORDS);
+	if (rule->kind != RULE_FATAL)
+		return;
+	if (bt->now.fatal == CAUSE_NONE)
+		bt->now.fatal = rule->cause;
+	else if (bt->now.fatal != rule->cause)
+		bt->now.fatal = CAUSE_N;
+	end_later(bt, GAVE_UP, bt->now.stage <= BOOT_LOADER ?
+		  LAST_WORDS_LOADER : LAST_WORDS);
+}
+
+/* Where somebody can log in there is no emergency shell: /etc/issue, which stands
+ * before the prompt, may say so all the same.
+ */
+static void forgive_emergency(struct boot_test *bt)
+{
+	if (bt->waiting != GAVE_UP || bt->now.fatal != CAUSE_EMERGENCY)
+		return;
+	bt->waiting = UNDECIDED;
+	bt->now.fatal = CAUSE_NONE;
+	bt->now.hits[CAUSE_EMERGENCY].any = false;
 }
 
 static void take_rule(struct boot_test *bt, const struct rule *rule,
@@ -273,6 +290,7 @@ static void take_rule(struct boot_test *bt, const struct rule *rule,
 		boot_reach(bt, BOOT_INIT, text);
 		break;
 	case RULE_LOGIN:
+		forgive_emergency(bt);
 		boot_reach(bt, BOOT_LOGIN, text);
 		break;
 	}

@@ -55,6 +55,8 @@ struct boot {
 	uint64_t read_bytes[BOOT_N_STAGES];
 	uint64_t written_bytes;
 	struct hit hits[CAUSE_N];
+	enum boot_cause fatal;		/* of the lines that ended hope; CAUSE_N:
+					 * there are several */
 	struct boot_card cards[VM_NET_MAX];
 	bool early_login;		/* a login that was not believed ... */
 	struct boot_line early_line;
