@@ -11,10 +11,10 @@
 #include <sys/stat.h>
 
 #include "convert/copy/overlay.h"
+#include "convert/source/capture.h"
 #include "convert/source/refuse.h"
 #include "imgfmt/base/buf.h"
 
-#define DEFAULT_MEMORY (UINT64_C(2) << 30)	/* of a machine made up */
 #define MAX_SOURCE_DISKS 256u
 
 static const char *base_name(const char *path)
@@ -70,8 +70,9 @@ static int find_description(const char *folder, char **out, struct err *e)
 	}
 	closedir(d);
 	if (!rc && !found)
-		rc = fail(e, ENOENT, "the folder '%s' has no *%s; name a "
-			  "description or a disk image", folder, suffix);
+		rc = fail(e, ENOENT, "the folder '%s' has neither what p2v "
+			  "captures nor a *%s; name a description or a disk "
+			  "image", folder, suffix);
 	if (rc)
 		free(found);
 	else
@@ -79,10 +80,7 @@ static int find_description(const char *folder, char **out, struct err *e)
 	return rc;
 }
 
-/* One card, so that the network can be told by its address: any on the network that
- * everybody has.
- */
-static int add_nic(struct machine *m, struct err *e)
+int source_add_nic(struct machine *m, struct err *e)
 {
 	struct machine_nic *n = machine_add_nic(m);
 
@@ -108,7 +106,7 @@ static int make_up(const char *const *names, size_t n, const char *format,
 	if (dot && dot != stem)
 		*dot = 0;
 	m->n_cpus = 1;
-	m->memory = DEFAULT_MEMORY;
+	m->memory = SOURCE_DEFAULT_MEMORY;
 	if (!rc)
 		rc = machine_set(&m->name, stem, e);
 	if (!rc)
@@ -116,7 +114,7 @@ static int make_up(const char *const *names, size_t n, const char *format,
 	if (!rc)
 		rc = machine_set(&m->source_path, names[0], e);
 	if (!rc)
-		rc = add_nic(m, e);
+		rc = source_add_nic(m, e);
 	for (size_t i = 0; i < n && !rc; i++) {
 		struct machine_disk *d = machine_add_disk(m);
 
@@ -146,6 +144,9 @@ static int describe(const char *const *names, size_t n,
 	int rc;
 
 	if (n == 1 && !stat(name, &st) && S_ISDIR(st.st_mode)) {
+		rc = capture_describe(name, &s->machine, e);
+		if (rc != -ENOENT)
+			return rc;
 		rc = find_description(name, &found, e);
 		if (rc)
 			return rc;

@@ -3,8 +3,8 @@
  * is on them, and the guest.
  *
  * A source is a description (.vmx, .ovf, .ova, libvirt's .xml, our .json), a
- * folder that holds one .machine.json (as p2v captures them), or one disk image or
- * several, of which a description is made up (one network card, one CPU, 2 GiB).
+ * folder that p2v has captured into or that holds one .machine.json, or one disk
+ * image or several, of which a description is made up (one network card, one CPU, 2 GiB).
  *
  * The source is never written: with SOURCE_EDIT each disk is covered by an overlay
  * that is thrown away.  One thread at a time.
@@ -58,6 +58,12 @@ int source_open(const char *const *names, size_t n,
 		const struct source_args *args, struct source *out,
 		struct err *e);
 void source_close(struct source *s);
+
+/* A machine that nobody has described has this much memory, bytes, and one network
+ * card on the network that everybody has, with an address of its own.
+ */
+#define SOURCE_DEFAULT_MEMORY (UINT64_C(2) << 30)
+int source_add_nic(struct machine *m, struct err *e);
 
 /* The i-th reason why it cannot be taken, the machine's first; NULL at the end. */
 const struct linux_refusal *source_refusal(const struct source *s, size_t i);

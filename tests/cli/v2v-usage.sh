@@ -63,6 +63,6 @@ refuses 1 'No such file' inspect nothere.vmx
 refuses 1 'No such file' convert nothere.qcow2 -o y --to vmm
 refuses 1 'No such file' undo some.file nothere
 mkdir empty
-refuses 1 'no \*.machine.json' plan empty
+refuses 1 'a \*.machine.json' plan empty
 refuses 1 'only source' plan some.file nothere --input ovf
 [ ! -e y ] || die "a folder was made"

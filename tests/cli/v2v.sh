@@ -86,6 +86,17 @@ expect_exit 1 "$V2V" convert --no-boot-test --no-copy ova/small.ova -o x --to vm
 says 'inside a package'
 untouched targets
 
+# what p2v has captured is a source
+"$BUILDDIR/p2v" capture -q small.raw -o captured
+expect_exit 0 "$V2V" convert --no-boot-test captured -o from-p2v --to libvirt
+[ -e from-p2v/small.raw-disk1.qcow2 ] || die "from p2v: $(ls from-p2v)"
+sed -i 's|"file": "small.raw.qcow2"|"file": "../small.raw"|' captured/manifest.json
+expect_exit 1 "$V2V" plan captured
+says 'must be a file of its own folder'
+echo '{}' >captured/manifest.json
+expect_exit 1 "$V2V" plan captured
+says 'no manifest of p2v'
+
 # what is there, and what is not
 expect_exit 1 "$V2V" convert --no-boot-test vm/small.vmx -o lv --to libvirt
 says "'lv/small-disk1.qcow2' exists already"

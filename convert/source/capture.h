@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* capture.h - a folder that p2v has captured into, as a machine.  Internal to source. */
+#ifndef CONVERT_SOURCE_CAPTURE_H
+#define CONVERT_SOURCE_CAPTURE_H
+
+#include "convert/machine/formats.h"
+
+/* -ENOENT: there is no manifest in the folder.  The disks are named as seen from
+ * there.  *out is as machine_read() leaves it.
+ */
+int capture_describe(const char *folder, struct machine *out, struct err *e);
+
+#endif
