@@ -5,6 +5,8 @@
 # $BUILDDIR.  Given here: $TMP, an empty folder that is removed at the end and
 # is the working folder.  A script exits 0 passed, 77 skipped, else failed.
 set -eu
+# Say what failed where nothing else does.
+trap 'echo "FAIL: ${0##*/}: line $LINENO: $BASH_COMMAND" >&2' ERR
 : "${SRCDIR:=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
 : "${BUILDDIR:=$SRCDIR/build/release}"
 : "${VIMG:=$BUILDDIR/vimg}"
