@@ -132,7 +132,8 @@ static int move_all(const struct staging *s, char *list, struct err *e)
 
 static int read_list(const struct staging *s, char **list, struct err *e)
 {
-	int fd = openat(s->hidden_fd, COMMIT, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(s->hidden_fd, COMMIT, O_RDONLY | O_CLOEXEC |
+			O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
 	size_t len = 0;
 	ssize_t got;
@@ -186,6 +187,8 @@ static bool is_current(const struct staging *s)
 
 static int open_hidden(struct staging *s, struct err *e)
 {
+	struct stat st;
+
 	if (mkdirat(s->dir_fd, s->hidden, 0700) && errno != EEXIST)
 		return fail_rc(e, -errno, "cannot make '%s/%s'", s->dir,
 			       s->hidden);
@@ -194,6 +197,11 @@ static int open_hidden(struct staging *s, struct err *e)
 	if (s->hidden_fd < 0)
 		return fail_rc(e, -errno, "cannot open '%s/%s'", s->dir,
 			       s->hidden);
+	if (fstat(s->hidden_fd, &st) || st.st_uid != geteuid() ||
+	    st.st_mode & (S_IWGRP | S_IWOTH))
+		return fail(e, EPERM, "'%s/%s' is not ours alone: somebody "
+			    "else can write there; remove it", s->dir,
+			    s->hidden);
 	if (flock(s->hidden_fd, LOCK_EX | LOCK_NB) || !is_current(s))
 		return fail(e, EBUSY, "another process is working in '%s/%s'",
 			    s->dir, s->hidden);

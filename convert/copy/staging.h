@@ -22,6 +22,7 @@ struct staging;
 
 /* DIR is made if it is missing (one level).  `name` holds no slash.  `keep` leaves
  * what an earlier run that was killed has made, to go on with it (--resume).
+ * -EPERM: the hidden folder is one that somebody else can write to (in /tmp, say).
  * -EBUSY: another process is at it.  -EALREADY: an earlier run had done its work,
  * and its files are in place now.
  */

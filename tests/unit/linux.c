@@ -4,7 +4,8 @@
  *
  * linux inspect IMAGE...: a real one, as JSON.  linux plan IMAGE...: the edits, for
  * people.  linux apply IMAGE...: make them; the images are changed.  MAC in the
- * environment is the card's.
+ * environment is the card's.  It is long because most of it is tables: the files of
+ * each kind of guest, and what must be seen and planned of them.
  * time limit: 300 s
  */
 #include <errno.h>

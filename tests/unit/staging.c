@@ -156,6 +156,29 @@ static void refuses_a_damaged_list(void)
 	CHECK_STR(e.text, "'out/.d.partial/COMMIT' is damaged");
 }
 
+/* Whoever can write to the hidden folder could have us put files in place. */
+static void trusts_its_own_folder_alone(void)
+{
+	struct err e = { "" };
+	struct staging *s;
+
+	CHECK(!mkdir("out/.t.partial", 0700));
+	put("out/.t.partial/COMMIT", "R planted\n");
+	put("out/.t.partial/planted", "");
+	CHECK(!chmod("out/.t.partial", 0777));
+	CHECK_EQ(staging_open("out", "t", false, &s, &e), -EPERM);
+	CHECK(access("out/planted", F_OK));
+	CHECK(!chmod("out/.t.partial", 0700));
+	if (!geteuid() && !chown("out/.t.partial", 1234, 0)) {
+		CHECK_EQ(staging_open("out", "t", false, &s, &e), -EPERM);
+		CHECK(!chown("out/.t.partial", 0, 0));
+	}
+	/* A pipe is no list, and does not keep us waiting. */
+	CHECK(!unlink("out/.t.partial/COMMIT"));
+	CHECK(!mkfifo("out/.t.partial/COMMIT", 0600));
+	CHECK_EQ(staging_open("out", "t", false, &s, &e), -EUCLEAN);
+}
+
 /* A run that is killed at some moment, and one after it: both files or none. */
 static void killed_anywhere(void)
 {
@@ -209,6 +232,7 @@ int main(void)
 	carries_on("", "k1");
 	carries_on("k2", "");
 	refuses_a_damaged_list();
+	trusts_its_own_folder_alone();
 	killed_anywhere();
 	return 0;
 }
