@@ -154,7 +154,9 @@ static int get_field(struct reader *r, const struct field *f,
 	if (f->kind == FIELD_NUMBER || f->kind == FIELD_SIZE) {
 		if (!json_is_integer(value) || n < 0 ||
 		    (f->kind == FIELD_NUMBER && n > UINT32_MAX))
-			return wrong(r, f->name, "a number from 0");
+			return wrong(r, f->name, f->kind == FIELD_NUMBER ?
+				     "a number from 0 to 4294967295" :
+				     "a number from 0 to 2^63 - 1");
 		if (f->kind == FIELD_SIZE)
 			*(uint64_t *)at = (uint64_t)n;
 		else
