@@ -110,5 +110,5 @@ const struct cli_command cmd_audit = {
 "Exit status: 0 they share nothing that must differ, 1 failed, 2 wrong usage, 3 they\n"
 "do.\n\n"
 "Example:\n"
-"  vclone audit golden.qcow2 clones/web-01-disk1.qcow2\n",
+"  vclone audit --allow-external=. golden.qcow2 clones/web-01-disk1.qcow2\n",
 };

@@ -14,7 +14,7 @@ static const struct cli_command *const commands[] = {
 static const char *const examples[] = {
 	"golden.qcow2 -o clones -n 10 --linked --name web-%02d",
 	"web.machine.json -o copy --to libvirt --static-ip 192.0.2.20",
-	"audit golden.qcow2 clones/web-01-disk1.qcow2",
+	"audit --allow-external=. golden.qcow2 clones/web-01-disk1.qcow2",
 	NULL,
 };
 
