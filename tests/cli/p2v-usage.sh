@@ -41,6 +41,10 @@ refuses 2 'one folder' verify
 refuses 1 'none' capture none -o x
 refuses 1 'Unknown driver' capture -f none disk -o x
 refuses 1 'manifest.json' verify .
+"$VIMG" create -q -f qcow2 image.qcow2 1M
+refuses 1 'looks like a qcow2 image; say -f qcow2' capture image.qcow2 -o x
 [ ! -e x ] || die "a folder was made for nothing"
+"$P2V" capture -q -f qcow2 image.qcow2 -o inside
+"$P2V" capture -q -f raw image.qcow2 -o bytes
 "$P2V" capture -q disk -o x
 "$P2V" verify -q x

@@ -120,7 +120,7 @@ static int capture_cmd(struct cli *cli, int argc, char **argv)
 		{ 0 },
 	};
 	struct p2v_capture c = {
-		.format = "raw", .freeze_s = 600, .how = { .retries = 3 },
+		.freeze_s = 600, .how = { .retries = 3 },
 	};
 	int opt, rc = CLI_DONE;
 
@@ -153,7 +153,8 @@ const struct cli_command cmd_capture = {
 "                         as after a crash at best\n"
 "  --retries N            read bad sectors again at the end (default 3 times)\n"
 "  --direct               read files too without the page cache (O_DIRECT)\n"
-"  -f, --format FMT       of DISK if it is an image file (default raw)\n"
+"  -f, --format FMT       of DISK if it is an image file (default raw; what looks\n"
+"                         like another one is refused until it is said)\n"
 "  --threads N            at work at once (default: as many as cores)\n"
 "  -p                     show the progress\n"
 "  --output human|json    json: print the manifest\n"

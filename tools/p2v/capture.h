@@ -11,7 +11,8 @@ struct p2v_capture {
 	char *const *names;
 	size_t n;
 	const char *folder;
-	const char *format;		/* of the disks */
+	const char *format;		/* of the disks; NULL: raw, unless a file
+					 * looks like something else */
 	bool verify, live, freeze, direct;
 	unsigned freeze_s;
 	enum progress_mode progress;

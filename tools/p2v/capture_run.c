@@ -68,10 +68,29 @@ static bool needs_direct(const struct job *job, const struct disk *d)
 		(!stat(d->name, &st) && S_ISBLK(st.st_mode));
 }
 
+/* Nobody means the bytes of an image's file, but its disk.  What is in there may be
+ * a guest's work: it decides nothing but whether we ask.
+ */
+static int check_raw(struct job *job, const struct disk *d)
+{
+	const char *seems;
+	struct stat st;
+
+	if (job->c->format || stat(d->name, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	seems = img_probe(d->img);
+	if (!strcmp(seems, "raw"))
+		return 0;
+	return fail(&job->e, EINVAL, "%s looks like a %s image; say -f %s for "
+		    "the disk in it, or -f raw for the file's bytes", d->name,
+		    seems, seems);
+}
+
 static int open_disk(struct job *job, struct disk *d)
 {
 	struct image im = {
-		.name = d->name, .format = job->c->format,
+		.name = d->name,
+		.format = job->c->format ? job->c->format : "raw",
 		/* Who has it mounted holds no lock of ours anyway. */
 		.flags = d->mounts.n ? IMG_SHARE : 0,
 	};
@@ -82,7 +101,8 @@ static int open_disk(struct job *job, struct disk *d)
 	if (needs_direct(job, d))
 		im.flags |= IMG_DIRECT;
 	rc = image_try_open(job->cli, &im, &d->img, &job->e);
-	return rc ? fail_prefix(&job->e, rc, "%s", d->name) : 0;
+	return rc ? fail_prefix(&job->e, rc, "%s", d->name)
+		  : check_raw(job, d);
 }
 
 static bool is_written(const struct mounts *m)
