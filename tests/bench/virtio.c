@@ -28,7 +28,7 @@
 #define DEPTH	32u
 #define ROUNDS	5u
 #define MAX_THREADS 4u
-#define POLL_PAUSE 4000u		/* about 2 us */
+#define POLL_PAUSE 12000u
 
 struct load {
 	const char *name;

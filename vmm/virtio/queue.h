@@ -41,6 +41,7 @@ struct vq {
 	bool live;			/* DRIVER_OK, and not paused */
 	bool event_idx, indirect;	/* negotiated */
 	uint16_t next_avail, next_used;
+	uint16_t n_seen;		/* behind next_avail, known to be there */
 	uint16_t signalled;		/* next_used at the last decision */
 	bool signalled_valid;
 	uint16_t used_flags;		/* what the ring's flags hold */

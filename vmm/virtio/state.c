@@ -29,6 +29,7 @@ static int queue_loaded(void *obj, struct err *e)
 		return fail(e, EINVAL, "a ring of an enabled queue is "
 			    "misaligned");
 	q->broken = q->was_broken ? "it was broken before it was saved" : NULL;
+	q->n_seen = 0;
 	return 0;
 }
 
@@ -52,8 +53,8 @@ STATE_TRANSIENT(struct vq, "what status and features say",
 		live, event_idx, indirect);
 STATE_TRANSIENT(struct vq, "nothing is in flight", in_flight, draining);
 STATE_TRANSIENT(struct vq, "is in was_broken", broken);
-STATE_TRANSIENT(struct vq, "found again in the memory map",
-		generation, host_desc, host_avail, host_used);
+STATE_TRANSIENT(struct vq, "found again in memory",
+		n_seen, generation, host_desc, host_avail, host_used);
 
 static const struct state_table queue_state = {
 	.version = 1, STATE_FIELDS(queue_fields), .prepare = queue_prepare,
