@@ -10,6 +10,7 @@ trap 'echo "FAIL: ${0##*/}: line $LINENO: $BASH_COMMAND" >&2' ERR
 : "${SRCDIR:=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
 : "${BUILDDIR:=$SRCDIR/build/release}"
 : "${VIMG:=$BUILDDIR/vimg}"
+SELF=$(realpath "$0")
 SAMPLES=$SRCDIR/../shared/samples
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/vimg-test.XXXXXX")
 cleanup_fns=()
@@ -38,3 +39,30 @@ expect_exit() {
 		die "$*: exit status $got, wanted $want: $(cat out errors)"
 }
 same_content() { cmp "$1" "$2" || die "$1 and $2 differ"; }
+# known FILE... -- WORD...: with CHECK_ALL, was this found to be right before, with
+# this script, these files' content (the programs under test, the image) and these
+# words?  Then print what `remember` was given; else `remember TEXT` prints and keeps
+# it.  So a long run that was broken off goes on where it was:
+#	known "$VMM" "$image" -- "$name" || { check "$name"; remember "$name: ok"; }
+# Both in the script's own shell, and only for what went well.
+known() {
+	local files=()
+	known_as=
+	while [ "$1" != -- ]; do
+		files+=("$1")
+		shift
+	done
+	[ -n "${CHECK_ALL-}" ] || return 1
+	known_as=$SRCDIR/build/cache/verdicts/$({
+		cat "$SELF" "${files[@]}" | sha256sum
+		printf '%s\0' "$@"
+	} | sha256sum | cut -c 1-32)
+	[ -e "$known_as" ] && echo "$(cat "$known_as") (known)"
+}
+remember() {
+	echo "$*"
+	[ -n "$known_as" ] || return 0
+	mkdir -p "${known_as%/*}"
+	echo "$*" >"$known_as.partial.$$"
+	mv "$known_as.partial.$$" "$known_as"
+}
