@@ -68,22 +68,21 @@ static void report(const struct gen_form *f, const struct native_state *s)
 }
 
 /* Did it jump into its own bytes?  What they mean there has no rule that says which
- * of two faults comes first, or which flags are undefined.  Or to where the host's process has something and
- * we have nothing?
+ * of two faults comes first, or which flags are undefined, and they may go on with
+ * those behind the code, where the two differ.  Or to where the host's process has
+ * something and we have nothing?
  */
 static bool jumped_astray(const struct gen_insn *gi,
 			  const struct native_state *s)
 {
-	uint64_t at = t.twin.host_end.rip - NATIVE_CODE - gi->offset +
-		      twin_segment(&t.twin, s->seg[CPU_CS]).base;
 	bool nothing = t.twin.our_end.vector == 14 &&
 		       t.twin.our_end.rip == t.twin.our_end.cr2 &&
 		       t.twin.our_end.rip == t.twin.host_end.rip;
 
 	switch (gi->insn.op) {
 	case OP_JMP_IND: case OP_CALL_IND: case OP_RET:
-		return at - 1 < gi->len ||
-		       (nothing && !t.twin.host_end.ran_off);
+		return (nothing && !t.twin.host_end.ran_off) ||
+		       twin_jumps_into_itself(&t.twin, s);
 	default:
 		return false;
 	}

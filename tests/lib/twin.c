@@ -264,11 +264,9 @@ static bool is_int3(const struct twin *t)
 	return at < CODE_SIZE && t->ram[at] == INT3;
 }
 
-static void run_ours(struct twin *t, const struct native_state *in)
+static void load_ours(struct twin *t, const struct native_state *in)
 {
-	struct twin_end *end = &t->our_end;
 	struct cpu *cpu = t->cpu;
-	enum stop stop;
 
 	memcpy(cpu->gpr, in->gpr, sizeof(cpu->gpr));
 	set_segments(t, in);
@@ -277,6 +275,15 @@ static void run_ours(struct twin *t, const struct native_state *in)
 		cpu_mode_changed(cpu);
 	if (t->with_fpu)
 		fpu_set(&cpu->fpu, in->fxsave);
+}
+
+static void run_ours(struct twin *t, const struct native_state *in)
+{
+	struct twin_end *end = &t->our_end;
+	struct cpu *cpu = t->cpu;
+	enum stop stop;
+
+	load_ours(t, in);
 	stop = run_on(t);
 	memcpy(t->ours.gpr, cpu->gpr, sizeof(cpu->gpr));
 	t->ours.rflags = eflags_get(cpu);
@@ -482,6 +489,17 @@ static bool says_nothing(const struct twin *t)
 
 	return t->cut || (t->our_end.ran_off && at - t->code_at - t->code_len - 1
 			  < NATIVE_EXIT_LEN - 1);
+}
+
+bool twin_jumps_into_itself(struct twin *t, const struct native_state *in)
+{
+	uint64_t at;
+
+	load_ours(t, in);
+	cpu_run(t->cpu, 1);
+	at = t->cpu->rip + t->cpu->seg[CPU_CS].base - NATIVE_CODE;
+	make_alike(t);
+	return at - t->code_at - 1 < t->code_len - 1;
 }
 
 bool twin_run(struct twin *t, const struct native_state *in,

@@ -86,6 +86,9 @@ void twin_set_how(struct twin *t, enum twin_how how);
 bool twin_run(struct twin *t, const struct native_state *in,
 	      uint64_t undefined, bool with_fpu);
 
+/* Does one instruction lead from `in` to its own second byte or a later one? */
+bool twin_jumps_into_itself(struct twin *t, const struct native_state *in);
+
 /* With `late`: compare the memory, as twin_run() does. */
 bool twin_settle(struct twin *t);
 
