@@ -7,6 +7,7 @@
 #ifndef TOOLS_BOOT_TEST_H
 #define TOOLS_BOOT_TEST_H
 
+#include <limits.h>
 #include <sys/stat.h>
 
 #include "imgfmt/base/json.h"
@@ -35,8 +36,6 @@ struct boot_job {
 	int fd;				/* its result comes here; -1: it has */
 	char *text;			/* so far */
 	size_t len, cap;
-	struct stat before;
-	bool existed;
 	uint64_t start_ms, ms;		/* of the host's time */
 	json_t *result;			/* NULL: not yet */
 	bool failed;			/* it did not do all that it should */
@@ -47,6 +46,20 @@ struct boot_job {
  */
 int boot_test_one(struct cli *cli, struct boot_run *b, const char *name,
 		  int fd);
+
+/* boot_test_files.c: the files that were opened for a test, also those that images
+ * name, and how they were then: as JSON, for the other process.
+ */
+struct boot_files {
+	struct img_resolver inner;
+	json_t *list;
+};
+/* From here on, what cli->resolver opens is noted; `f` stays where it is. */
+void boot_files_begin(struct boot_files *f, struct cli *cli);
+void boot_files_add(struct boot_files *f, const char *name);
+void boot_files_add_image(struct boot_files *f, const struct img *img);
+/* Is one of them not as it was? */
+bool boot_files_changed(const json_t *list, char name[PATH_MAX]);
 
 /* boot_test_all.c: call `done` for each image in their order, as soon as it can be. */
 int boot_test_all(struct cli *cli, struct boot_run *b, struct boot_job *jobs,

@@ -31,7 +31,6 @@ static int start(struct cli *cli, struct boot_run *b, unsigned i,
 {
 	int ends[2], parent = getpid();
 
-	job->existed = !stat(b->names[i], &job->before);
 	job->start_ms = host_ms();
 	if (pipe2(ends, O_CLOEXEC)) {
 		cli_error(cli, "a pipe: %s", strerror(errno));
@@ -70,18 +69,20 @@ static bool receive(struct boot_job *job)
 	return n > 0 || (n < 0 && errno == EINTR);
 }
 
-/* Somebody else wrote to it meanwhile: the verdict is about something else. */
-static bool changed(const struct boot_job *job, const char *name)
+/* Somebody else wrote to its files meanwhile: the verdict is about something else. */
+static void check_files(struct boot_job *job, const char *name)
 {
-	const struct stat *a = &job->before;
-	struct stat now;
+	char file[PATH_MAX], text[PATH_MAX + 64];
 
-	if (!job->existed)
-		return false;
-	return stat(name, &now) || now.st_dev != a->st_dev ||
-		now.st_ino != a->st_ino || now.st_size != a->st_size ||
-		now.st_mtim.tv_sec != a->st_mtim.tv_sec ||
-		now.st_mtim.tv_nsec != a->st_mtim.tv_nsec;
+	if (boot_files_changed(json_object_get(job->result, "files"), file)) {
+		snprintf(text, sizeof(text), "'%s' changed while it was tested",
+			 file);
+		json_decref(job->result);
+		job->result = boot_error_json(name, boot_cause_name(
+						      CAUSE_IMAGE_CHANGED),
+					      text);
+	}
+	json_object_del(job->result, "files");
 }
 
 static void finish(struct boot_run *b, unsigned i, struct boot_job *job)
@@ -106,13 +107,7 @@ static void finish(struct boot_run *b, unsigned i, struct boot_job *job)
 		snprintf(text, sizeof(text), "the image could not be tested");
 	if (!job->result)
 		job->result = boot_error_json(name, "vmm", text);
-	if (changed(job, name)) {
-		json_decref(job->result);
-		job->result = boot_error_json(name, boot_cause_name(
-						      CAUSE_IMAGE_CHANGED),
-					      "the image changed while it was "
-					      "tested");
-	}
+	check_files(job, name);
 }
 
 /* Wait until one of those from `from` to `to` has something to tell. */

@@ -84,9 +84,21 @@ static int run_test(struct cli *cli, struct vm *vm, struct boot_run *b,
 	return 0;
 }
 
+/* The verdict, and what it is about. */
+static json_t *result_json(const struct boot_run *b, const char *name,
+			   const struct disk *disk, struct boot_files *files,
+			   const struct boot_verdict *v)
+{
+	json_t *o = boot_verdict_json(b, name, disk->format, v);
+
+	json_object_set(o, "files", files->list);
+	return o;
+}
+
 /* The picture may fail, and there is a verdict. */
 static int run_machine(struct cli *cli, struct boot_run *b, const char *name,
-		       struct disk *disk, struct img **img, int fd)
+		       struct disk *disk, struct boot_files *files,
+		       struct img **img, int fd)
 {
 	struct boot_verdict *v = calloc(1, sizeof(*v));
 	struct boot_test *test = NULL;
@@ -104,8 +116,7 @@ static int run_machine(struct cli *cli, struct boot_run *b, const char *name,
 	if (rc == CLI_DONE && run_test(cli, vm, b, img, test, v, &e))
 		rc = VMM_ERROR;
 	if (rc == CLI_DONE)
-		rc = send_result(boot_verdict_json(b, name, disk->format, v),
-				 fd);
+		rc = send_result(result_json(b, name, disk, files, v), fd);
 	if (rc == CLI_DONE && b->screenshot && shoot(vm, &b->shot_file, &e))
 		rc = VMM_ERROR;
 	if (e.text[0])
@@ -116,19 +127,42 @@ static int run_machine(struct cli *cli, struct boot_run *b, const char *name,
 	return rc;
 }
 
-int boot_test_one(struct cli *cli, struct boot_run *b, const char *name, int fd)
+/* The image and the further disks. */
+static int open_all(struct cli *cli, struct boot_run *b, const char *name,
+		    struct boot_files *files, struct disk *disk,
+		    struct img **img)
 {
-	struct disk disk = { 0 };
-	struct img *img = NULL;
-	int rc = open_image(cli, b, name, &disk, &img);
+	int rc;
 
+	boot_files_add(files, name);
+	for (unsigned i = 0; i < b->run.n_disks; i++)
+		boot_files_add(files, b->run.disks[i].file);
+	rc = open_image(cli, b, name, disk, img);
 	if (rc == CLI_DONE)
 		rc = run_open_disks(cli, &b->run);
+	if (rc != CLI_DONE)
+		return rc;
+	boot_files_add_image(files, *img);
+	for (unsigned i = 0; i < b->run.n_disks; i++)
+		boot_files_add_image(files, b->run.images[i]);
+	return rc;
+}
+
+int boot_test_one(struct cli *cli, struct boot_run *b, const char *name, int fd)
+{
+	struct boot_files files;
+	struct disk disk = { 0 };
+	struct img *img = NULL;
+	int rc;
+
+	boot_files_begin(&files, cli);
+	rc = open_all(cli, b, name, &files, &disk, &img);
 	if (rc == CLI_DONE)
-		rc = run_machine(cli, b, name, &disk, &img, fd);
+		rc = run_machine(cli, b, name, &disk, &files, &img, fd);
 	img_close(img, NULL);
 	for (unsigned i = 0; i < b->run.n_disks; i++)
 		img_close(b->run.images[i], NULL);
 	disk_fini(&disk);
+	json_decref(files.list);
 	return rc == CLI_DONE ? 0 : VMM_ERROR;
 }
