@@ -1,123 +1,125 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* machine.c - descriptions are read, changed and written while one allocation
- * after the other fails: out of memory, and nothing is left behind.
+/* machine.c - every allocation fails once while a machine with one of each device
+ * is made: an error comes out, and neither memory nor a descriptor stays behind.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <unistd.h>
 
-#include "convert/machine/formats.h"
+#include "imgfmt/imgfmt.h"
 #include "tests/check.h"
 #include "tests/lib/alloc.h"
+#include "tests/lib/fakevm.h"
 
-static const char vmx[] =
-	".encoding = \"windows-1252\"\n"
-	"displayName = \"a\xe9\"\nguestOS = \"debian11-64\"\n"
-	"memsize = \"512\"\nnumvcpus = \"3\"\ncpuid.coresPerSocket = \"2\"\n"
-	"numvcpus = \"2\"\nscsi0.virtualDev = \"pvscsi\"\n"
-	"scsi0:0.present = \"TRUE\"\n"
-	"scsi0:0.fileName = \"/vmfs/volumes/x/a.vmdk\"\n"
-	"floppy0.present = \"TRUE\"\nethernet0.present = \"TRUE\"\n"
-	"ethernet0.address = \"00:0c:29:01:02:03\"\n"
-	"ethernet0.virtualDev = \"e1000\"\nserial0.present = \"TRUE\"\n"
-	"serial0.fileType = \"file\"\nserial0.fileName = \"s\"\n"
-	"sound.present = \"TRUE\"\nusb.present = \"TRUE\"\n"
-	"checkpoint.vmState = \"a.vmss\"\nsharedFolder0.present = \"TRUE\"\n";
+static struct err e;
 
-static const char ovf[] =
-	"<Envelope xmlns:r='r'><References><File id='f' href='a.vmdk'/>"
-	"</References><DiskSection><Disk diskId='d' fileRef='f' "
-	"capacity='1024'/></DiskSection><VirtualSystem id='s'>"
-	"<OperatingSystemSection id='96' osType='debian10_64Guest'/>"
-	"<VirtualHardwareSection><System><VirtualSystemType>vmx-13"
-	"</VirtualSystemType></System><Item><r:InstanceID>1</r:InstanceID>"
-	"<r:ResourceType>6</r:ResourceType></Item><Item><r:InstanceID>2"
-	"</r:InstanceID><r:ResourceType>17</r:ResourceType><r:Parent>1"
-	"</r:Parent><r:HostResource>ovf:/disk/d</r:HostResource></Item>"
-	"<Item><r:InstanceID>3</r:InstanceID><r:ResourceType>10"
-	"</r:ResourceType><r:Connection>nat</r:Connection></Item>"
-	"</VirtualHardwareSection><Machine uuid='{1}'><Hardware><Network>"
-	"<Adapter enabled='true' MACAddress='0800272AFB4E'><NAT/></Adapter>"
-	"</Network></Hardware></Machine></VirtualSystem></Envelope>";
-
-static const char domain[] =
-	"<domain type='kvm'><name>d</name><memory>1048576</memory><vcpu>2"
-	"</vcpu><cpu mode='host-model'/><os><type arch='x86_64' machine='pc'>"
-	"hvm</type><boot dev='hd'/></os><devices><disk type='file' "
-	"device='disk'><driver type='qcow2'/><source file='a'/><target "
-	"dev='sda' bus='scsi'/><serial>s</serial></disk><controller "
-	"type='scsi' index='0' model='lsilogic'/><interface type='network'>"
-	"<source network='n'/></interface><serial type='pty'/><hostdev/>"
-	"<video><model type='vga'/></video></devices></domain>";
-
-static const char json[] =
-	"{\"machine\":1,\"name\":\"j\",\"n_cpus\":2,\"memory\":1048576,"
-	"\"disks\":[{\"bus\":\"ide\",\"path\":\"a\",\"size\":9}],"
-	"\"nics\":[{\"model\":\"e1000\"}],\"serials\":[{\"kind\":\"pty\"}],"
-	"\"more\":1,\"notes\":[{\"code\":\"a\",\"text\":\"b\"}]}";
-
-/* All of it, or -errno. */
-static int run(const char *text, const char *format)
+static int add_disk(struct vm *vm, enum vm_bus bus)
 {
-	static const char *const kinds[] = {
-		"libvirt", "proxmox", "ovf", "vmm", "json",
-	};
-	struct machine_read_args args = { .format = format };
-	struct machine_notes losses = { 0 };
-	struct machine m, copy;
-	struct err e = { "" };
-	int rc;
+	struct vm_disk disk = { .bus = bus, .queues = 2, .pullers = 2 };
+	struct img *img;
+	int rc = img_memory(1 << 20, &img, &e);
 
-	rc = machine_parse(text, strlen(text), "x", &args, &m, &e);
-	if (rc) {
-		CHECK(e.text[0] && !m.name && !m.disks);
-		return rc;
+	if (!rc) {
+		rc = vm_add_disk(vm, img, &disk, &e);
+		if (rc)
+			img_close(img, NULL);
 	}
-	rc = machine_copy(&m, &copy, &e);
-	machine_free(&m);
-	if (rc)
-		return rc;
-	/* OVF has to say it. */
-	for (size_t i = 0; i < copy.n_disks; i++)
-		copy.disks[i].size = 1 << 20;
-	rc = machine_make_virtio(&copy, &losses, &e);
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !rc; i++) {
-		struct machine_output out;
-
-		rc = machine_write(kinds[i], &copy, NULL, &out, &e);
-		machine_output_free(&out);
-	}
-	machine_notes_free(&losses);
-	machine_free(&copy);
 	return rc;
 }
 
-static void every_allocation(const char *text, const char *format)
+static int add_devices(struct vm *vm, enum vm_bus bus)
 {
+	struct vm_net net = { .bus = bus };
+	struct vm_chardev nobody = { -1, -1 };
+	int rc = add_disk(vm, bus);
+
+	if (!rc)
+		rc = vm_add_rng(vm, bus, &e);
+	if (!rc)
+		rc = vm_add_console(vm, bus, &nobody, &e);
+	if (!rc)
+		rc = vm_add_net(vm, &net, &e);
+	if (!rc && !vm->balloon)
+		rc = vm_add_balloon(vm, bus, &e);
+	return rc;
+}
+
+static int machine(const struct accel *accel, bool virtual_clock)
+{
+	struct vm_chardev nobody = { -1, -1 };
+	struct vm_config config;
+	struct vm *vm = NULL;
+	int rc;
+
+	fakevm_config(&config, 64 << 20, 2);
+	config.screen = VM_SCREEN_VGA;
+	config.test_devices = true;
+	config.accel = accel;
+	config.virtual_clock = virtual_clock;
+	rc = vm_new(&config, &vm, &e);
+	if (!rc)
+		rc = vm_add_serial(vm, &nobody, &e);
+	if (!rc)
+		rc = add_devices(vm, VM_BUS_PCI);
+	if (!rc)
+		rc = add_devices(vm, VM_BUS_MMIO);
+	if (vm)
+		vm_free(vm);
+	return rc;
+}
+
+static unsigned open_files(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	CHECK(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static void fail_allocations(const struct accel *accel, bool virtual_clock)
+{
+	unsigned n_files;
+	size_t before;
 	uint64_t n;
 
+	CHECK_OK(machine(accel, virtual_clock));
 	alloc_fail(0);
-	CHECK_EQ(run(text, format), 0);
+	CHECK_OK(machine(accel, virtual_clock));
 	n = alloc_fail(0);
 	CHECK(n > 20);
+	n_files = open_files();
 	for (uint64_t i = 1; i <= n; i++) {
-		int rc;
-
+		before = mallinfo2().uordblks;
 		alloc_fail(i);
-		rc = run(text, format);
+		CHECK_EQ(machine(accel, virtual_clock), -ENOMEM);
 		alloc_fail(0);
-		if (rc != -ENOMEM) {
-			fprintf(stderr, "%s: allocation %llu of %llu failed: "
-				"%d\n", format, (unsigned long long)i,
-				(unsigned long long)n, rc);
-			exit(1);
-		}
+		if (mallinfo2().uordblks != before)
+			fprintf(stderr, "allocation %u of %u, %s\n",
+				(unsigned)i, (unsigned)n, e.text);
+		CHECK_EQ(mallinfo2().uordblks, before);
+		CHECK_EQ(open_files(), n_files);
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	every_allocation(vmx, "vmx");
-	every_allocation(ovf, "ovf");
-	every_allocation(domain, "libvirt");
-	every_allocation(json, "json");
+	(void)argc;
+	/* What is freed counts as free at once. */
+	if (!getenv("GLIBC_TUNABLES")) {
+		CHECK(!setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 1));
+		execv("/proc/self/exe", argv);
+		return 1;
+	}
+	CHECK(mallopt(M_MXFAST, 0));
+	fail_allocations(&accel_fake, false);
+	fail_allocations(&accel_fake, true);
+	fail_allocations(&accel_soft, false);
+	fail_allocations(&accel_soft, true);
 	return 0;
 }

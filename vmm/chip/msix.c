@@ -54,6 +54,7 @@ int msix_init(struct msix *m, struct pci_function *fn, unsigned bar, unsigned n,
 	if (!m->table || !m->pending) {
 		free(m->table);
 		free(m->pending);
+		m->table = m->pending = NULL;
 		return fail(e, ENOMEM, "MSI-X: out of memory");
 	}
 	pthread_mutex_init(&m->lock, NULL);

@@ -199,13 +199,11 @@ int vm_add_balloon(struct vm *vm, enum vm_bus bus, struct err *e)
 	rc = virtio_init(&b->v, vm, &balloon_ops,
 			 F_STATS_VQ | F_DEFLATE_ON_OOM | F_PAGE_REPORTING,
 			 MAX_QUEUES, CONFIG_LEN, e);
-	if (rc) {
-		free(b);
-		return rc;
+	if (!rc) {
+		service_init(&b->service, &b->v, serve);
+		vm->balloon = b;
+		rc = virtio_attach(&b->v, bus, e);
 	}
-	service_init(&b->service, &b->v, serve);
-	vm->balloon = b;
-	rc = virtio_attach(&b->v, bus, e);
 	if (rc)
 		virtio_free(&b->v);
 	return rc;

@@ -165,14 +165,13 @@ int vm_add_console(struct vm *vm, enum vm_bus bus,
 		return fail_rc(e, -ENOMEM, "virtio-console");
 	rc = virtio_init(&con->v, vm, &console_ops, F_EMERG_WRITE, N_QUEUES,
 			 CONFIG_LEN, e);
-	if (rc) {
-		free(con);
-		return rc;
-	}
+	if (rc)
+		goto out;
 	service_init(&con->service, &con->v, serve);
 	rc = chardev_init(&con->host, vm, host, host_input, host_room, con);
 	rc = rc ? fail_rc(e, rc, "virtio-console") :
 		virtio_attach(&con->v, bus, e);
+out:
 	if (rc)
 		virtio_free(&con->v);
 	return rc;

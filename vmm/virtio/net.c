@@ -238,10 +238,8 @@ int vm_add_net(struct vm *vm, const struct vm_net *net, struct err *e)
 		n->index++;
 	rc = virtio_init(&n->v, vm, &net_ops, F_MTU | F_MAC | F_STATUS,
 			 N_QUEUES, CONFIG_LEN, e);
-	if (rc) {
-		virtio_free(&n->v);
-		return rc;
-	}
+	if (rc)
+		goto out;
 	choose_mac(n, net);
 	put_le16(n->v.config + CONFIG_STATUS, LINK_UP);
 	put_le16(n->v.config + CONFIG_PAIRS, 1);
@@ -254,6 +252,7 @@ int vm_add_net(struct vm *vm, const struct vm_net *net, struct err *e)
 	rc = n->index == VM_NET_MAX ?
 		fail(e, ENOSPC, "%u network cards are possible", VM_NET_MAX) :
 		virtio_attach(&n->v, net->bus, e);
+out:
 	if (rc)
 		virtio_free(&n->v);
 	return rc;

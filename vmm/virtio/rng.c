@@ -66,12 +66,10 @@ int vm_add_rng(struct vm *vm, enum vm_bus bus, struct err *e)
 	if (!r)
 		return fail_rc(e, -ENOMEM, "virtio-rng");
 	rc = virtio_init(&r->v, vm, &rng_ops, 0, 1, 0, e);
-	if (rc) {
-		free(r);
-		return rc;
+	if (!rc) {
+		service_init(&r->service, &r->v, serve);
+		rc = virtio_attach(&r->v, bus, e);
 	}
-	service_init(&r->service, &r->v, serve);
-	rc = virtio_attach(&r->v, bus, e);
 	if (rc)
 		virtio_free(&r->v);
 	return rc;

@@ -144,7 +144,10 @@ struct virtio {
 	struct vq *queues;
 };
 
-/* `features` without those of the rings and VERSION_1, which are added. */
+/* `features` without those of the rings and VERSION_1, which are added.  On failure
+ * too the caller calls virtio_free(), so ops->fini takes a device that is all zero
+ * behind *v.
+ */
 int virtio_init(struct virtio *v, struct vm *vm, const struct virtio_ops *ops,
 		uint64_t features, unsigned n_queues, unsigned config_len,
 		struct err *e);
