@@ -209,7 +209,6 @@ $(B)/imgfmt.pc: Makefile $(B)/flags
 
 HEADERS := imgfmt.h base/base.h base/vec.h
 MAN1 := $(wildcard tools/*.1 tools/*/*.1)
-COMPLETIONS := $(wildcard tools/*/*.bash)
 
 install: all $(SHARED) $(B)/installed/libimgfmt.a $(B)/imgfmt.pc
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig \
@@ -226,8 +225,8 @@ install: all $(SHARED) $(B)/installed/libimgfmt.a $(B)/imgfmt.pc
 		$(DESTDIR)$(includedir)/imgfmt/$$h || exit; done
 	for m in $(MAN1); do $(INSTALL) -m 644 $$m \
 		$(DESTDIR)$(mandir)/man1 || exit; done
-	for c in $(COMPLETIONS); do $(INSTALL) -m 644 $$c \
-		$(DESTDIR)$(completiondir)/$$(basename $$c .bash) || exit; done
+	for p in $(PROGRAMS); do $(INSTALL) -m 644 tools/completion.bash \
+		$(DESTDIR)$(completiondir)/$$p || exit; done
 
 uninstall:
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(bindir)/%) \
@@ -237,8 +236,7 @@ uninstall:
 		$(DESTDIR)$(libdir)/pkgconfig/imgfmt.pc \
 		$(HEADERS:%=$(DESTDIR)$(includedir)/imgfmt/%) \
 		$(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN1))) \
-		$(addprefix $(DESTDIR)$(completiondir)/,\
-			$(notdir $(COMPLETIONS:.bash=)))
+		$(PROGRAMS:%=$(DESTDIR)$(completiondir)/%)
 	-rmdir $(DESTDIR)$(includedir)/imgfmt/base $(DESTDIR)$(includedir)/imgfmt
 
 # Testing.  These build in a second make, which sees what deps has installed.

@@ -1,32 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# p2v's usage: the manual and the completion know what it has, and what is wrong on
-# its command line is said in words that help.
+# p2v's usage: what is wrong on its command line is said in words that help.
 . "$(dirname "$0")/../functions.sh"
 P2V=$BUILDDIR/p2v
 [ -x "$P2V" ] || skip "p2v is not built"
-. "$SRCDIR/tools/p2v/p2v.bash"
-compopt() { :; }
-
-sed 's/\\f[BRI]//g; s/\\-/-/g' "$SRCDIR/tools/p2v/p2v.1" >manual
-for command in $(_p2v_commands "$P2V"); do
-	grep -q "^$command " manual || die "the manual has no $command"
-	for option in $(_p2v_options "$P2V" "$command" | sort -u); do
-		grep -qE -- "(^|[^a-z-])$option([^a-z-]|\$)" manual ||
-			die "the manual has no $option of $command"
-	done
-done
-COMP_WORDS=("$P2V" capture --res) COMP_CWORD=2
-_p2v
-[ "${COMPREPLY[*]}" = --resume ] || die "completion: ${COMPREPLY[*]}"
-
-# refuses STATUS PATTERN ARGUMENT...
-refuses() {
-	local status=$1 pattern=$2
-	shift 2
-	expect_exit "$status" "$P2V" "$@"
-	grep -q -- "$pattern" errors || die "$*: $(cat errors)"
-}
+. "$SRCDIR/tests/lib/usage.sh"
+tested=$P2V
 truncate -s 1M disk
 refuses 2 'Command not found: jump' jump
 refuses 2 'no disk' capture -o x

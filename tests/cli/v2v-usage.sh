@@ -1,50 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# v2v's usage: the manual and the completion know what it has, and what is wrong on
-# its command line is said in words that help.
+# v2v's usage: what is wrong on its command line is said in words that help.
 . "$(dirname "$0")/../functions.sh"
 V2V=$BUILDDIR/v2v
 [ -x "$V2V" ] || skip "v2v is not built"
-. "$SRCDIR/tools/v2v/v2v.bash"
-compopt() { :; }
-
-sed 's/\\f[BRI]//g; s/\\-/-/g' "$SRCDIR/tools/v2v/v2v.1" >manual
-for command in $(_v2v_commands "$V2V"); do
-	grep -q "$command" manual || die "the manual has no $command"
-	for option in $(_v2v_options "$V2V" "$command"); do
-		grep -qE -- "(^|[^a-z-])$option([^a-z-]|\$)" manual ||
-			die "the manual has no $option of $command"
-	done
-	expect_exit 0 "$V2V" "$command" --help
-	grep -q Example out || die "$command --help has no example"
-done
-offers() {
-	local wanted=$1
-	shift
-	COMP_WORDS=("$V2V" "$@") COMP_CWORD=$#
-	_v2v
-	case " ${COMPREPLY[*]} " in
-	*" $wanted "*) ;;
-	*) die "$*: offers ${COMPREPLY[*]}, not $wanted" ;;
-	esac
-}
-offers convert con
-offers undo u
-offers --no-copy convert --no
-offers proxmox convert --to pro
-offers libvirt plan --input lib
-offers --version --ver
+. "$SRCDIR/tests/lib/usage.sh"
+tested=$V2V
 touch some.file
-offers some.file inspect some
-
-# refuses STATUS PATTERN ARGUMENT...
-refuses() {
-	local status=$1 pattern=$2
-	shift 2
-	expect_exit "$status" "$V2V" "$@"
-	grep -q -- "$pattern" errors || die "$*: $(cat errors)"
-	[ ! -s out ] || die "$*: output: $(cat out)"
-}
 refuses 2 'Not enough arguments'
 refuses 2 'Command not found: konvert' konvert
 refuses 2 'which machine' inspect

@@ -1,41 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vclone's usage: the manual and the completion know what it has, and what is wrong
-# on its command line is said in words that help.
+# vclone's usage: what is wrong on its command line is said in words that help.
 . "$(dirname "$0")/../functions.sh"
 VCLONE=$BUILDDIR/vclone
 [ -x "$VCLONE" ] || skip "vclone is not built"
-. "$SRCDIR/tools/vclone/vclone.bash"
-compopt() { :; }
-
-sed 's/\\f[BRI]//g; s/\\-/-/g' "$SRCDIR/tools/vclone/vclone.1" >manual
-for command in $(_vclone_commands "$VCLONE"); do
-	grep -q "$command" manual || die "the manual has no $command"
-	for option in $(_vclone_options "$VCLONE" "$command" | sort -u); do
-		grep -qE -- "(^|[^a-z-])$option([^a-z-]|\$)" manual ||
-			die "the manual has no $option of $command"
-	done
-	expect_exit 0 "$VCLONE" "$command" --help
-	grep -q Example out || die "$command --help has no example"
-done
-offers() {
-	local wanted=$1
-	shift
-	COMP_WORDS=("$VCLONE" "$@") COMP_CWORD=$#
-	_vclone
-	case " ${COMPREPLY[*]} " in
-	*" $wanted "*) ;;
-	*) die "$*: offers ${COMPREPLY[*]}, not $wanted" ;;
-	esac
-}
-offers audit au
-offers --linked base.qcow2 --li
-offers --hostname clone --ho
-offers --version --ver
-offers machine-id x --disable mach
-offers libvirt x --to lib
-touch some.file
-offers some.file some
+. "$SRCDIR/tests/lib/usage.sh"
+tested=$VCLONE
 
 expect_exit 0 "$VCLONE" --list-operations
 for op in machine-id ssh-hostkeys hostname dhcp random-seed net-config-macs; do
@@ -45,14 +15,6 @@ grep -q '^logs  *off' out && grep -q 'stay as they are' out || die "$(cat out)"
 expect_exit 0 "$VCLONE" --list-operations --output json
 grep -q '"default": true' out || die "$(cat out)"
 
-# refuses STATUS PATTERN ARGUMENT...
-refuses() {
-	local status=$1 pattern=$2
-	shift 2
-	expect_exit "$status" "$VCLONE" "$@"
-	grep -q -- "$pattern" errors || die "$*: $(cat errors)"
-	[ ! -s out ] || die "$*: output: $(cat out)"
-}
 echo text >text
 refuses 2 'Not enough arguments'
 refuses 2 'which machine' -o x

@@ -1,31 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmm's usage: the manual and the completion know what it has, and what is wrong
-# on its command line is said in words that help.
+# vmm's usage: what is wrong on its command line is said in words that help.
 . "$(dirname "$0")/../functions.sh"
 VMM=$BUILDDIR/vmm
 [ -x "$VMM" ] || skip "vmm is not built"
-. "$SRCDIR/tools/vmm/vmm.bash"
-compopt() { :; }
-
-sed 's/\\f[BRI]//g; s/\\-/-/g' "$SRCDIR/tools/vmm/vmm.1" >manual
-for command in $(_vmm_commands "$VMM"); do
-	for option in $(_vmm_options "$VMM" "$command" | sort -u); do
-		grep -qE -- "(^|[^a-z-])$option([^a-z-]|\$)" manual ||
-			die "the manual has no $option of $command"
-	done
-done
-COMP_WORDS=("$VMM" run --ser) COMP_CWORD=2
-_vmm
-[ "${COMPREPLY[*]}" = --serial ] || die "completion: ${COMPREPLY[*]}"
-
-# refuses STATUS PATTERN ARGUMENT...
-refuses() {
-	local status=$1 pattern=$2
-	shift 2
-	expect_exit "$status" "$VMM" "$@"
-	grep -q -- "$pattern" errors || die "$*: $(cat errors)"
-}
+. "$SRCDIR/tests/lib/usage.sh"
+tested=$VMM
 run=(run --kernel none --accel kvm)
 refuses 2 'Command not found: jump' jump
 refuses 2 'nothing to boot' run
