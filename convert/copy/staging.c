@@ -32,12 +32,16 @@ struct claim {
 struct staging {
 	char *dir, *hidden;	/* hidden: in dir */
 	int dir_fd, hidden_fd;	/* hidden_fd holds the lock */
+	bool made_dir;
 	struct claim *claims;
 	size_t n_claims, cap;
 };
 
+/* A folder that we made, and that nothing came into, is gone with us. */
 static void staging_free(struct staging *s)
 {
+	if (s->made_dir)
+		rmdir(s->dir);
 	for (size_t i = 0; i < s->n_claims; i++)
 		free(s->claims[i].file);
 	free(s->claims);
@@ -56,7 +60,9 @@ static bool is_file_name(const char *name)
 	       strcmp(name, "..") && !strchr(name, '\n');
 }
 
-/* All files of the hidden folder; there are no folders in it. */
+/* All files of the hidden folder; there are no folders in it.  The list goes last:
+ * whoever is killed here leaves one that says it was carried out, or an empty folder.
+ */
 static int empty(const struct staging *s)
 {
 	int fd = dup(s->hidden_fd);
@@ -73,9 +79,12 @@ static int empty(const struct staging *s)
 	rewinddir(d);
 	while ((entry = readdir(d)))
 		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
+		    strcmp(entry->d_name, COMMIT) &&
 		    unlinkat(s->hidden_fd, entry->d_name, 0))
 			rc = -errno;
 	closedir(d);
+	if (!rc && unlinkat(s->hidden_fd, COMMIT, 0) && errno != ENOENT)
+		rc = -errno;
 	return rc;
 }
 
@@ -227,7 +236,8 @@ int staging_open(const char *dir, const char *name, bool keep,
 		rc = fail(e, ENOMEM, "out of memory");
 		goto out;
 	}
-	if (mkdir(dir, 0777) && errno != EEXIST) {
+	s->made_dir = !mkdir(dir, 0777);
+	if (!s->made_dir && errno != EEXIST) {
 		rc = fail_rc(e, -errno, "cannot make the folder '%s'", dir);
 		goto out;
 	}
@@ -407,6 +417,9 @@ void staging_abort(struct staging *s)
 
 void staging_leave(struct staging *s)
 {
-	if (s)
-		staging_free(s);
+	if (!s)
+		return;
+	/* With something in it, it stays. */
+	unlinkat(s->dir_fd, s->hidden, AT_REMOVEDIR);
+	staging_free(s);
 }

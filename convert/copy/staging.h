@@ -10,6 +10,7 @@
  * them their names in DIR.  What was killed before that list leaves only the
  * hidden folder, which the next staging_open() of the same name empties; what was
  * killed after it is put in place then, and staging_open() says so with -EALREADY.
+ * A DIR that staging_open() made, and that stays empty, is removed at the end.
  *
  * One thread at a time.
  */

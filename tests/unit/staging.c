@@ -119,6 +119,37 @@ static void goes_on_or_begins_anew(void)
 	staging_abort(s);
 }
 
+static void takes_away_its_own_folder(void)
+{
+	struct err e = { "" };
+	struct staging *s;
+
+	CHECK_OK(staging_open("mine", "m", false, &s, &e));
+	make(s, "half", "x");
+	staging_abort(s);
+	CHECK(access("mine", F_OK));
+	CHECK_OK(staging_open("mine", "m", true, &s, &e));
+	staging_leave(s);
+	CHECK(access("mine", F_OK));
+	CHECK_OK(staging_open("mine", "m", true, &s, &e));
+	make(s, "half", "x");
+	staging_leave(s);
+	CHECK(!access("mine/.m.partial/half", F_OK));
+	/* Who has made it by now is not known. */
+	CHECK_OK(staging_open("mine", "m", false, &s, &e));
+	staging_abort(s);
+	CHECK(!rmdir("mine"));
+	/* Somebody else's is theirs, and so is what somebody put into ours. */
+	CHECK(!mkdir("theirs", 0777));
+	CHECK_OK(staging_open("theirs", "m", false, &s, &e));
+	staging_abort(s);
+	CHECK(!rmdir("theirs"));
+	CHECK_OK(staging_open("mine", "m", false, &s, &e));
+	put("mine/note", "x");
+	staging_abort(s);
+	holds("mine/note", "x");
+}
+
 /* Ended at any moment after the list was written: the next run carries it out. */
 static void carries_on(const char *moved, const char *left)
 {
@@ -228,6 +259,7 @@ int main(void)
 	takes_no_name_twice();
 	one_at_a_time();
 	goes_on_or_begins_anew();
+	takes_away_its_own_folder();
 	carries_on("k1", "k2");
 	carries_on("", "k1");
 	carries_on("k2", "");
