@@ -53,7 +53,10 @@ static int open_source(struct capture *c, struct err *e)
 	return rc;
 }
 
-/* A new image, of a disk of which nothing is copied yet. */
+/* A new image, of a disk of which nothing is copied yet.  The checkpoint of an
+ * earlier one goes first: whoever is killed before the next one is written must not
+ * leave one that says more of this image than is true.
+ */
 static int make_image(struct capture *c, struct err *e)
 {
 	static const struct img_kv options[] = {
@@ -66,6 +69,10 @@ static int make_image(struct capture *c, struct err *e)
 		},
 	};
 
+	if (c->args->checkpoint && unlink(c->args->checkpoint) &&
+	    errno != ENOENT)
+		return fail_rc(e, -errno, "cannot replace '%s'",
+			       c->args->checkpoint);
 	if (unlink(c->args->path) && errno != ENOENT)
 		return fail_rc(e, -errno, "cannot replace '%s'", c->args->path);
 	return image_file_create(c->args->path, &file, &c->dst, e);

@@ -136,6 +136,7 @@ static void test_bad_sectors(void)
 static void test_resume(void)
 {
 	struct img *disk = open_bad();
+	const atomic_int now = 1;
 	struct checkpoint at;
 	struct capture_plan plan;
 	struct capture_args args = {
@@ -163,6 +164,20 @@ static void test_resume(void)
 	CHECK_EQ(r.resumed, 2 * COPY_PART);
 	CHECK(r.read > 0 && r.read <= COPY_PART + 4096);
 	check_lost(&r);
+	check_image("cut.qcow2", &r);
+	capture_result_fini(&r);
+
+	/* An image begun anew, and ended before it has a checkpoint, is not taken
+	 * for the one of the old checkpoint.
+	 */
+	CHECK(!access("cut.check", F_OK) && !unlink("cut.qcow2"));
+	args.cancel = &now;
+	CHECK_EQ(capture_run(&args, &r, &e), -ECANCELED);
+	CHECK(!access("cut.qcow2", F_OK));
+	capture_result_fini(&r);
+	args.cancel = NULL;
+	CHECK_OK(capture_run(&args, &r, &e));
+	CHECK_EQ(r.resumed, 0);
 	check_image("cut.qcow2", &r);
 	capture_result_fini(&r);
 	capture_plan_fini(&plan);
