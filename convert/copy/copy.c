@@ -48,7 +48,7 @@ static int plan_hole(struct copy *c, struct piece *p, uint64_t *len,
 			       source_at(&c->src, c->cursor, &ask),
 			       (unsigned long long)c->cursor);
 	skip = c->args->keep_backing && ext.depth;
-	zero = ext.flags & IMG_EXT_ZERO;
+	zero = ext.flags & IMG_EXT_ZERO && (ext.depth || !c->hash_below);
 	if (zero || (skip && !c->hasher))
 		*len = round_down(ext.len, c->piece_size);
 	p->kind = skip ? PIECE_SKIP : PIECE_ZERO;
@@ -165,6 +165,22 @@ static int check_args(const struct copy_args *a, struct err *e)
 	return 0;
 }
 
+/* An overlay may be larger, as formats round: in its last block at most. */
+static int check_below(const struct copy_args *a, struct err *e)
+{
+	struct img *below = a->n_sources == 1 ? img_backing(a->sources[0]) : NULL;
+
+	if (!a->checksum || !a->checksum_backing)
+		return 0;
+	if (!below || a->hasher || img_in_order(a->sources[0]) ||
+	    img_size(below) > img_size(a->sources[0]) ||
+	    div_round_up(img_size(below), HASH_BLOCK) !=
+	    div_round_up(img_size(a->sources[0]), HASH_BLOCK))
+		return fail(e, EINVAL, "a checksum of a backing file needs one "
+			    "source that is as large as its backing file");
+	return 0;
+}
+
 /* A power of two that dst can make sparse at best, and that is not finer than
  * what the caller calls a hole: both ends of one are at multiples of it.
  */
@@ -258,6 +274,11 @@ static int set_up(struct copy *c, struct err *e)
 	int rc = 0;
 
 	c->hasher = c->args->hasher;
+	c->hash_size = c->src.total;
+	if (c->args->checksum && c->args->checksum_backing) {
+		c->hash_below = img_backing(c->args->sources[0]);
+		c->hash_size = img_size(c->hash_below);
+	}
 	if (c->args->checksum && !c->hasher)
 		rc = hasher_new(c->args->checksum, &c->hasher, e);
 	if (!rc && c->unit)
@@ -308,7 +329,7 @@ static int run(struct copy *c, struct err *e)
 	if (!rc && in_order_end(c))
 		rc = fail(e, ENOMEM, "out of memory");
 	if (!rc && c->hasher && !c->args->hasher)
-		rc = hasher_end(c->hasher, c->src.total, c->result->digest);
+		rc = hasher_end(c->hasher, c->hash_size, c->result->digest);
 	return rc;
 }
 
@@ -320,6 +341,8 @@ int copy_run(const struct copy_args *args, struct copy_result *result,
 
 	*result = (struct copy_result){ 0 };
 	rc = check_args(args, e);
+	if (!rc)
+		rc = check_below(args, e);
 	if (rc)
 		return rc;
 	rc = source_init(&c.src, args->sources, args->n_sources, e);

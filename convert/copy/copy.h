@@ -84,6 +84,11 @@ struct copy_args {
 
 	/* Hash the sources' content in the same pass; NULL: do not. */
 	const struct checksum_type *checksum;
+	/* The checksum is of what the source, a single one, has below: of its
+	 * backing file, which is read again where the source hides it.  Without
+	 * `checksum` this says nothing.  Not for a copy in parts.
+	 */
+	bool checksum_backing;
 
 	/* Only a part of the sources, dst being as large as all of them: [start,
 	 * end), multiples of COPY_PART (end: or the end of all); end 0: all.  The

@@ -25,6 +25,11 @@ int piece_alloc(struct copy *c, struct piece *p)
 		if (!p->digests)
 			return -ENOMEM;
 	}
+	if (c->hash_below) {
+		p->below = buf_alloc(HASH_BLOCK);
+		if (!p->below)
+			return -ENOMEM;
+	}
 	if (c->unit) {
 		units = c->piece_size / c->unit;
 		p->packed = buf_alloc(units * img_compress_bound(c->args->dst));
@@ -40,6 +45,7 @@ void piece_free(struct piece *p)
 	free(p->buf);
 	free(p->granules);
 	free(p->digests);
+	free(p->below);
 	free(p->packed);
 	free(p->packed_len);
 	free(p->lost);
@@ -237,6 +243,23 @@ static void fill_holes(struct copy *c, struct piece *p, size_t at, size_t len)
 			       piece_bytes(c, p, i, i + 1));
 }
 
+/* Where the source's own layer says something, have the backing file's bytes. */
+static int read_below(struct copy *c, struct piece *p, uint64_t offset, size_t n,
+		      bool *have)
+{
+	struct img_extent ext = { .depth = 1 };
+	int rc = 0;
+
+	*have = false;
+	for (uint64_t at = offset; at < offset + n && ext.depth && !rc;
+	     at += ext.len)
+		rc = source_map(&c->src, at, offset + n - at, &ext);
+	if (rc || ext.depth)
+		return rc;
+	*have = true;
+	return img_read(c->hash_below, p->below, n, offset);
+}
+
 static int hash_window(struct copy *c, struct piece *p, struct err *e)
 {
 	size_t len = checksum_len(c->args->checksum);
@@ -244,9 +267,17 @@ static int hash_window(struct copy *c, struct piece *p, struct err *e)
 	int rc = 0;
 
 	for (size_t at = 0; at < p->len && !rc; at += HASH_BLOCK) {
-		size_t n = (size_t)min_u64(HASH_BLOCK, p->len - at);
+		uint64_t offset = p->offset + at;
+		size_t n = (size_t)min_u64(HASH_BLOCK, c->hash_size - offset);
+		bool below = false;
 
-		if (n == HASH_BLOCK && all_zero(c, p, at, n)) {
+		if (c->hash_below)
+			rc = read_below(c, p, offset, n, &below);
+		if (rc)
+			break;
+		if (below) {
+			rc = hasher_block(c->hasher, p->below, n, digest);
+		} else if (n == HASH_BLOCK && all_zero(c, p, at, n)) {
 			memcpy(digest, hasher_zero_digest(c->hasher), len);
 		} else {
 			fill_holes(c, p, at, n);

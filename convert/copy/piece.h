@@ -28,6 +28,7 @@ struct piece {
 	uint8_t *buf;			/* piece_size bytes */
 	uint8_t *granules;		/* enum granule, one each */
 	uint8_t *digests;		/* of hash blocks; NULL: not wanted */
+	uint8_t *below;			/* a hash block of the backing file */
 	uint8_t *packed;		/* compressed units in a row, or NULL */
 	size_t *packed_len;		/* of each unit; 0: not compressed */
 	uint64_t data, written;		/* bytes */
@@ -49,6 +50,8 @@ struct copy {
 	uint64_t backing_size;		/* of dst's backing file, bytes */
 	bool ordered;			/* dst is written by finish() */
 	struct hasher *hasher;		/* or NULL */
+	struct img *hash_below;		/* hashed in the source's place, or NULL */
+	uint64_t hash_size;		/* of what is hashed, bytes */
 	struct img_codec **codecs;	/* one a worker, or NULL */
 	struct piece *pieces;		/* one a slot */
 	unsigned threads, slots;

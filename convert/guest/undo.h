@@ -8,8 +8,9 @@
  *
  * An undo that was killed, or lost its power, is done again: each sector is
  * accepted as the conversion left it, and as it was before.  Anything else (the
- * machine has run since) is refused before a byte is written.  One thread at a
- * time.
+ * machine has run since) is refused before a byte is written: in what the edits
+ * have changed always, elsewhere where the file has the checksum of the whole disk.
+ * One thread at a time.
  */
 #ifndef CONVERT_GUEST_UNDO_H
 #define CONVERT_GUEST_UNDO_H
@@ -22,7 +23,7 @@ struct undo_info {
 	uint64_t size;			/* of the disk, bytes */
 	uint64_t n_records;		/* pieces of it that were changed */
 	uint64_t bytes;			/* that they hold */
-	/* Of the unedited disk, "sha256:..." (checksum.h); "" not known. */
+	/* Of the unedited disk, "xxh3:..." (checksum.h); "" not known. */
 	char checksum[UNDO_CHECKSUM_LEN];
 };
 
@@ -36,6 +37,11 @@ int undo_write(struct img *overlay, struct img *file, const char *checksum,
 
 /* What a file says of itself, after its header has been checked. */
 int undo_read_info(struct img *file, struct undo_info *out, struct err *e);
+
+/* Would undo_apply() give the disk its checksum back?  0 also where the file has no
+ * checksum.  -EUCLEAN: it would not; else as undo_apply().
+ */
+int undo_try(struct img *file, struct img *disk, struct err *e);
 
 /* Put the old bytes back into the disk, and flush it.  It may be up to 16 MiB
  * larger than it was, as some formats round.  All of `file` is checked first.

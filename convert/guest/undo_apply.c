@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "convert/copy/checksum.h"
+#include "convert/copy/overlay.h"
 #include "convert/guest/undo_file.h"
 #include "imgfmt/base/buf.h"
 
@@ -158,5 +159,29 @@ int undo_verify(struct img *file, struct img *disk, struct err *e)
 	if (!rc && strcmp(text, colon))
 		rc = fail(e, EUCLEAN, "the disk's %s is %s, before its "
 			  "conversion it was %s", name, text, colon);
+	return rc;
+}
+
+int undo_try(struct img *file, struct img *disk, struct err *e)
+{
+	struct img *borrowed, *overlay;
+	struct undo_info info;
+	int rc = undo_read_info(file, &info, e);
+
+	if (rc || !*info.checksum)
+		return rc;
+	rc = img_borrow(disk, 0, &borrowed, e);
+	if (!rc)
+		rc = overlay_open(borrowed, &overlay, e);
+	if (rc)
+		return rc;
+	rc = undo_apply(file, overlay, e);
+	if (!rc) {
+		rc = undo_verify(file, overlay, e);
+		if (rc == -EUCLEAN)
+			fail_prefix(e, rc, "the disk has been changed elsewhere "
+				    "since its conversion, and is left alone");
+	}
+	img_close(overlay, NULL);
 	return rc;
 }

@@ -12,7 +12,7 @@
  *	32	8	bytes of the disk that all records hold
  *	40	8	length of this file, bytes
  *	48	16	XXH3-128 of all behind the header, canonical
- *	64	96	checksum of the unedited disk, "sha256:...", NULs behind
+ *	64	96	checksum of the unedited disk, "xxh3:...", NULs behind
  *	160	16	zero
  *	176	16	XXH3-128 of the 176 bytes before
  *

@@ -63,7 +63,27 @@ tail -c +$((1048576 + 1)) after.raw >part
 e2fsck -fn part >log 2>&1 || die "$(cat log)"
 expect_exit 0 "$V2V" plan lv/small-disk1.qcow2
 ! grep -qE '^(fstab|grub|initramfs|tools)' out || die "planned anew: $(cat out)"
+# A byte that the conversion left alone has changed since: nothing is undone.
+cp lv/small-disk1.qcow2 used.qcow2
+"$VIMG" convert -O raw used.qcow2 used.raw
+printf x | dd of=used.raw bs=1 seek=$((900 * 1024)) conv=notrunc status=none
+cp used.raw used.before
+expect_exit 1 "$V2V" undo used.raw lv/small-disk1.undo
+says 'changed elsewhere since its conversion'
+same_content used.before used.raw
+# Killed at any moment, and done again.
+for ((i = 0; i < ${CHECK_ALL:+4}0 + 5; i++)); do
+	cp lv/small-disk1.qcow2 used.qcow2
+	"$V2V" undo -q used.qcow2 lv/small-disk1.undo &
+	sleep "0.00$((RANDOM % 10))$((RANDOM % 10))"
+	kill -9 $! 2>/dev/null || :
+	wait $! 2>/dev/null || :
+	expect_exit 0 "$V2V" undo used.qcow2 lv/small-disk1.undo
+	"$VIMG" compare -q -f raw small.raw used.qcow2 || die "undo after kill -9"
+	"$VIMG" check -q used.qcow2 || die "check after an undo that was killed"
+done
 expect_exit 0 "$V2V" undo lv/small-disk1.qcow2 lv/small-disk1.undo
+grep -q 'byte for byte as it was' out || die "undo: $(cat out)"
 "$VIMG" compare -q -f raw small.raw lv/small-disk1.qcow2 || die "undo"
 expect_exit 0 "$V2V" undo lv/small-disk1.qcow2 lv/small-disk1.undo
 expect_exit 1 "$V2V" undo lv/small-disk1.qcow2 lv/small.xml
@@ -144,12 +164,12 @@ says checksum
 sed 's/small.vmdk/..\/small.raw/' vm/small.vmx >vm/out.vmx
 expect_exit 1 "$V2V" plan vm/out.vmx
 says '..'
-[ ! -e x ] || [ -z "$(ls -A x)" ] || die "something was left: $(ls -A x)"
+[ ! -e x ] || die "a folder was left: $(ls -A x)"
 
 # A full disk, and an interrupt.
 (ulimit -f 200; expect_exit 1 "$V2V" convert --no-boot-test vm/small.vmx \
 	-o full --to libvirt) || exit 1
-[ -z "$(ls -A full 2>/dev/null)" ] || die "a full disk left $(ls -A full)"
+[ ! -e full ] || die "a full disk left a folder: $(ls -A full)"
 
 # kill -9 at any moment: all or nothing, and the next run ends right.
 rm vm/odd.vmx vm/asleep.vmx vm/indep.vmx vm/out.vmx

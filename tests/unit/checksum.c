@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* checksum.c - the content checksum against known answers, and against other
- * ways to store the same content.
+ * ways to store the same content; that of a disk under an overlay.
  *
  * The answers were computed with Python's hashlib by the definition at the head
  * of convert/copy/checksum.c.
  */
 #include <errno.h>
 
+#include <unistd.h>
+
 #include "convert/copy/checksum.h"
+#include "convert/copy/image_file.h"
+#include "convert/copy/overlay.h"
 #include "tests/check.h"
+#include "tests/lib/scratch.h"
 #include "tests/lib/sheet.h"
 
 #define BLOCK 65536u
@@ -131,8 +136,72 @@ static void test_no_read(void)
 	sheet_fini(&s);
 }
 
+/* The sum of the disk under an overlay, had by copying the overlay. */
+static void check_below(size_t size, bool compress)
+{
+	struct checksum_args below = { .type = checksum_find("xxh3") };
+	struct image_file_args file = { .create.format = "qcow2" };
+	struct copy_args how = {
+		.checksum = below.type, .checksum_backing = true,
+		.compress = compress, .threads = 3,
+	};
+	static uint8_t data[8 << 20];
+	uint8_t want[CHECKSUM_MAX_LEN];
+	struct copy_result r;
+	struct img *overlay;
+	uint64_t seed = size;
+
+	for (size_t i = 0; i < size; i++)
+		data[i] = (uint8_t)(i & 1 << 20 ? 0 : sheet_random(&seed));
+	CHECK_OK(img_memory(size, &below.img, &e));
+	CHECK_OK(img_write(below.img, data, size, 0));
+	CHECK_OK(checksum_run(&below, want, &e));
+	CHECK_OK(overlay_open(below.img, &overlay, &e));
+	CHECK_OK(img_zero(overlay, size / 2, size / 4, 0));
+	CHECK_OK(img_write(overlay, data, 70000, size - 70000));
+	for (unsigned i = 0; i < 9; i++)
+		CHECK_OK(img_write(overlay, data + i, 3, size / 10 * i));
+	CHECK_OK(image_file_copy(overlay, "copy", &file, &how, &r, &e));
+	CHECK(!memcmp(want, r.digest, checksum_len(below.type)));
+	copy_result_fini(&r);
+	CHECK(!unlink("copy"));
+	/* Without it, it is the overlay's own. */
+	how.checksum_backing = false;
+	how.sources = &overlay;
+	how.n_sources = 1;
+	how.compress = false;
+	CHECK_OK(copy_run(&how, &r, &e));
+	CHECK(memcmp(want, r.digest, checksum_len(below.type)));
+	copy_result_fini(&r);
+	CHECK_OK(img_close(overlay, &e));
+}
+
+/* Who has no backing file cannot be asked for its sum. */
+static void check_no_below(void)
+{
+	struct copy_args how = {
+		.checksum = checksum_find("xxh3"), .checksum_backing = true,
+		.n_sources = 1,
+	};
+	struct copy_result r;
+	struct img *img;
+
+	CHECK_OK(img_memory(BLOCK, &img, &e));
+	how.sources = &img;
+	CHECK_EQ(copy_run(&how, &r, &e), -EINVAL);
+	copy_result_fini(&r);
+	CHECK_OK(img_close(img, &e));
+}
+
 int main(void)
 {
+	scratch_enter();
+	setenv("TMPDIR", ".", 1);
+	check_below(8 << 20, false);
+	check_below(8 << 20, true);
+	check_below(7654321, false);
+	check_below(5 * BLOCK + 1, true);
+	check_no_below();
 	CHECK(!checksum_find("md4"));
 	test_known();
 	test_storage();

@@ -123,6 +123,8 @@ static void test_all(size_t size, size_t more)
 	memset(after + size, 0, more);
 	disk = memory(after, size + more);
 	CHECK_EQ(undo_verify(file, disk, &e), -EUCLEAN);
+	CHECK_OK(undo_try(file, disk, &e));
+	compare(disk, after, size);
 	CHECK_OK(undo_apply(file, disk, &e));
 	compare(disk, before, size);
 	CHECK_OK(undo_verify(file, disk, &e));
@@ -186,6 +188,28 @@ static void test_used_since(void)
 	img_close(disk, NULL);
 	disk = memory(after, SIZE - 512);
 	CHECK_EQ(undo_apply(file, disk, &e), -EINVAL);
+	img_close(disk, NULL);
+	img_close(file, NULL);
+}
+
+/* Changed where the conversion changed nothing: only the whole disk's checksum tells. */
+static void test_used_elsewhere(void)
+{
+	struct img *overlay = edit(SIZE), *disk, *file;
+	struct err e = { "" };
+	size_t at = 0;
+
+	file = undo_file(overlay, sum(SIZE, "xxh3"), NULL);
+	img_close(overlay, NULL);
+	while (memcmp(before + at, after + at, 4096))
+		at += 4096;
+	after[at + 17] ^= 1;
+	disk = memory(after, SIZE);
+	CHECK_EQ(undo_try(file, disk, &e), -EUCLEAN);
+	CHECK(strstr(e.text, "changed elsewhere"));
+	compare(disk, after, SIZE);
+	CHECK_OK(undo_apply(file, disk, &e));
+	CHECK_EQ(undo_verify(file, disk, &e), -EUCLEAN);
 	img_close(disk, NULL);
 	img_close(file, NULL);
 }
@@ -286,6 +310,7 @@ int main(void)
 	test_all(SIZE - 70001, 65536);
 	test_killed();
 	test_used_since();
+	test_used_elsewhere();
 	test_hostile();
 	test_no_memory();
 	return 0;

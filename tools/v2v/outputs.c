@@ -159,7 +159,18 @@ static int set_backing(struct job *job, size_t i, struct image_file_args *args,
 	return 0;
 }
 
-static int copy_disk(struct job *job, size_t i)
+/* An overlay is undone by deleting it, and a package's disk cannot be written in
+ * place.
+ */
+static bool wants_undo(const struct job *job)
+{
+	return !job->c->no_copy && !is_ova(job) && edits_count(job->edits);
+}
+
+/* `checksum` becomes that of the unedited disk, where there will be an undo file;
+ * the copy reads nearly all of it anyway.
+ */
+static int copy_disk(struct job *job, size_t i, char checksum[UNDO_CHECKSUM_LEN])
 {
 	static const struct img_kv streamed = {
 		"subformat", "streamOptimized"
@@ -174,7 +185,10 @@ static int copy_disk(struct job *job, size_t i)
 		.compress = c->compress, .keep_backing = c->no_copy,
 		.progress = show_progress, .arg = job,
 		.cancel = progress_cancelled(),
+		.checksum = wants_undo(job) ? checksum_find("xxh3") : NULL,
+		.checksum_backing = true,
 	};
+	char hex[CHECKSUM_TEXT_LEN];
 	struct copy_result result = { 0 };
 	char *path = staging_path(job->staging, job->disks[i]), *backing = NULL;
 	int rc = path ? set_backing(job, i, &file, &backing) : no_memory(job);
@@ -186,6 +200,10 @@ static int copy_disk(struct job *job, size_t i)
 	if (!rc)
 		rc = image_file_copy(job->source.imgs[i], path, &file, &how,
 				     &result, &job->e);
+	if (!rc && how.checksum)
+		snprintf(checksum, UNDO_CHECKSUM_LEN, "%s:%s",
+			 checksum_name(how.checksum),
+			 checksum_text(how.checksum, result.digest, hex));
 	copy_result_fini(&result);
 	job->copied += img_size(job->source.imgs[i]);
 	free(backing);
@@ -193,17 +211,13 @@ static int copy_disk(struct job *job, size_t i)
 	return rc;
 }
 
-/* What the edits have overwritten.  An overlay is undone by deleting it, and a
- * package's disk cannot be written in place.
- */
-static int write_undo(struct job *job, size_t i)
+/* What the edits have overwritten. */
+static int write_undo(struct job *job, size_t i, const char *checksum)
 {
 	char *path = NULL;
 	struct img *file;
 	int fd, rc, one;
 
-	if (job->c->no_copy || is_ova(job) || !edits_count(job->edits))
-		return 0;
 	job->undos[i] = str_printf("%s-disk%zu.undo", job->stem, i + 1);
 	path = job->undos[i] ? staging_path(job->staging, job->undos[i]) : NULL;
 	if (!path)
@@ -212,7 +226,8 @@ static int write_undo(struct job *job, size_t i)
 	rc = fd < 0 ? fail_rc(&job->e, -errno, "cannot make '%s'", path)
 	     : img_file_fd(fd, path, IMG_WRITE | IMG_NO_FLUSH, &file, &job->e);
 	if (!rc) {
-		rc = undo_write(job->source.imgs[i], file, NULL, NULL, &job->e);
+		rc = undo_write(job->source.imgs[i], file, checksum, NULL,
+				&job->e);
 		one = img_close(file, rc ? NULL : &job->e);
 		rc = rc ? rc : one;
 	} else if (fd >= 0) {
@@ -228,9 +243,11 @@ int outputs_disks(struct job *job)
 
 	progress_start(&job->bar, job->c->progress);
 	for (size_t i = 0; i < job->source.n_disks && !rc; i++) {
-		rc = write_undo(job, i);
-		if (!rc)
-			rc = copy_disk(job, i);
+		char checksum[UNDO_CHECKSUM_LEN] = "";
+
+		rc = copy_disk(job, i, checksum);
+		if (!rc && wants_undo(job))
+			rc = write_undo(job, i, checksum);
 	}
 	progress_end(&job->bar, !rc);
 	return rc;

@@ -15,15 +15,34 @@ static int print_result(const struct cli *cli, const char *image,
 	json_t *o;
 
 	if (!cli->json) {
-		cli_say(cli, "%s is as it was before the conversion (%s were "
-			"put back)\n", image, size_text(info->bytes, size));
+		cli_say(cli, *info->checksum ?
+			"%s is byte for byte as it was before the conversion (%s "
+			"were put back)\n" :
+			"%s has the bytes back that the conversion changed (%s); "
+			"the undo file has no checksum of the whole disk\n",
+			image, size_text(info->bytes, size));
 		return cli_finish(cli, 0);
 	}
 	o = json_object();
 	json_put_string(o, "image", image);
 	json_put_size(o, "pieces", info->n_records);
 	json_put_size(o, "bytes", info->bytes);
+	if (*info->checksum)
+		json_put_string(o, "checksum", info->checksum);
 	return json_print(cli, o, 0);
+}
+
+/* Tried first, so that a disk which would not come out right is left alone. */
+static int put_back(struct img *file, struct img *disk, struct err *e)
+{
+	int rc = undo_try(file, disk, e);
+
+	if (!rc)
+		rc = undo_apply(file, disk, e);
+	if (rc)
+		return rc;
+	rc = undo_verify(file, disk, e);
+	return rc == -ENODATA ? 0 : rc;
 }
 
 static int undo(struct cli *cli, const struct image *im, const char *name)
@@ -43,11 +62,7 @@ static int undo(struct cli *cli, const struct image *im, const char *name)
 		return CLI_FAILED;
 	}
 	if (!rc)
-		rc = undo_apply(file, disk, &e);
-	if (!rc) {
-		rc = undo_verify(file, disk, &e);
-		rc = rc == -ENODATA ? 0 : rc;
-	}
+		rc = put_back(file, disk, &e);
 	one = img_close(disk, rc ? NULL : &e);
 	img_close(file, NULL);
 	if (rc || one) {
@@ -90,8 +105,9 @@ const struct cli_command cmd_undo = {
 	.synopsis = "undo [-f FMT] IMAGE UNDO",
 	.help =
 "Give a converted disk the bytes that it had before the conversion's edits, from\n"
-"the undo file that lies beside it.  A machine that has run since is refused.\n"
-"What was killed can be done again.\n\n"
+"the undo file that lies beside it.  A machine that has run since is refused, and\n"
+"the whole disk's checksum compared before and after.  What was killed can be done\n"
+"again.\n\n"
 "  -f, --format FMT       of the image, instead of guessing\n"
 "  --allow-external[=DIR] it may use files in DIR, or anywhere\n"
 "  --output human|json\n"
