@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # clang has no warning about any source, programs and tests alike; gcc builds
-# time limit: 300 s
 # everything else here.
+# time limit: 300 s
 . "$(dirname "$0")/../functions.sh"
 requires clang make
 case ${MODE:-release} in

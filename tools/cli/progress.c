@@ -67,15 +67,16 @@ static double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-bool progress_mode_parse(const char *text, enum progress_mode *mode)
+int progress_option(struct cli *cli, int opt, enum progress_mode *mode)
 {
-	if (!strcmp(text, "human"))
+	if (opt == 'p' || !strcmp(optarg, "human"))
 		*mode = PROGRESS_HUMAN;
-	else if (!strcmp(text, "json"))
+	else if (!strcmp(optarg, "json"))
 		*mode = PROGRESS_JSON;
 	else
-		return false;
-	return true;
+		return cli_bad(cli, "--progress must be used with human or "
+			       "json as argument.");
+	return CLI_DONE;
 }
 
 static double percent(const struct progress *p)

@@ -23,8 +23,10 @@ struct progress {
 	bool shown_last;	/* the JSON line that says all is done */
 };
 
-/* "human" or "json"; false: neither. */
-bool progress_mode_parse(const char *text, enum progress_mode *mode);
+/* -p, or --progress human|json in optarg.  CLI_DONE, or prints what is wrong and
+ * returns the exit status.
+ */
+int progress_option(struct cli *cli, int opt, enum progress_mode *mode);
 
 void progress_start(struct progress *p, enum progress_mode mode);
 void progress_update(struct progress *p, uint64_t done, uint64_t total);

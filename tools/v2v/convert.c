@@ -28,13 +28,8 @@ static int option_own(struct cli *cli, struct convert *c, int opt, char **argv)
 		c->compress = true;
 		return CLI_DONE;
 	case 'p':
-		c->progress = PROGRESS_HUMAN;
-		return CLI_DONE;
 	case CLI_PROGRESS:
-		if (progress_mode_parse(optarg, &c->progress))
-			return CLI_DONE;
-		return cli_bad(cli, "--progress must be used with human or "
-			       "json as argument.");
+		return progress_option(cli, opt, &c->progress);
 	case OPT_TO:
 		return cli_choice(cli, "--to", targets,
 				  "libvirt, proxmox, ova or vmm", &c->to);

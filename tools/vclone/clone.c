@@ -88,13 +88,8 @@ static int option_own(struct cli *cli, struct clone_job *job, int opt,
 		a->compress = true;
 		return CLI_DONE;
 	case 'p':
-		job->progress = PROGRESS_HUMAN;
-		return CLI_DONE;
 	case CLI_PROGRESS:
-		if (progress_mode_parse(optarg, &job->progress))
-			return CLI_DONE;
-		return cli_bad(cli, "--progress must be used with human or "
-			       "json as argument.");
+		return progress_option(cli, opt, &job->progress);
 	case OPT_NAME:
 		a->name = optarg;
 		return CLI_DONE;

@@ -52,13 +52,8 @@ static int parse_option(struct cli *cli, struct sum *s, int c, char **argv)
 		s->threads = (unsigned)n;
 		return CLI_DONE;
 	case 'p':
-		s->progress = PROGRESS_HUMAN;
-		return CLI_DONE;
 	case CLI_PROGRESS:
-		if (progress_mode_parse(optarg, &s->progress))
-			return CLI_DONE;
-		return cli_bad(cli, "--progress must be used with human or "
-			       "json as argument.");
+		return progress_option(cli, c, &s->progress);
 	case OPT_ALGORITHM:
 		s->type = checksum_find(optarg);
 		return s->type ? CLI_DONE : unknown_algorithm(cli, optarg);

@@ -41,13 +41,8 @@ static int parse_option(struct cli *cli, struct compare *c, int opt,
 		cli_error(cli, "Invalid source cache option: %s", optarg);
 		return COMPARE_NO_OPEN;
 	case 'p':
-		c->progress = PROGRESS_HUMAN;
-		return CLI_DONE;
 	case CLI_PROGRESS:
-		if (progress_mode_parse(optarg, &c->progress))
-			return CLI_DONE;
-		return cli_bad(cli, "--progress must be used with human or "
-			       "json as argument.");
+		return progress_option(cli, opt, &c->progress);
 	case 's':
 		c->strict = true;
 		return CLI_DONE;

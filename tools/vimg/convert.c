@@ -125,13 +125,8 @@ static int parse_option(struct cli *cli, struct convert *c, int opt,
 	case 'o':
 		return parse_options(cli, c);
 	case 'p':
-		c->progress = PROGRESS_HUMAN;
-		return CLI_DONE;
 	case CLI_PROGRESS:
-		if (progress_mode_parse(optarg, &c->progress))
-			return CLI_DONE;
-		return cli_bad(cli, "--progress must be used with human or "
-			       "json as argument.");
+		return progress_option(cli, opt, &c->progress);
 	case 'S':
 		return parse_sparse(cli, c);
 	case 'm':

@@ -40,13 +40,9 @@ static int parse(struct cli *cli, struct ova_args *a, int argc, char **argv)
 			a->out = optarg;
 		else if (c == OPT_DIGEST)
 			a->pack.digest = optarg;
-		else if (c == 'p')
-			a->progress = PROGRESS_HUMAN;
-		else if (c == CLI_PROGRESS &&
-			 !progress_mode_parse(optarg, &a->progress))
-			rc = cli_bad(cli, "--progress must be used with human "
-				     "or json as argument.");
-		else if (c != CLI_PROGRESS)
+		else if (c == 'p' || c == CLI_PROGRESS)
+			rc = progress_option(cli, c, &a->progress);
+		else
 			rc = cli_option(cli, c, argv);
 		if (rc != CLI_DONE)
 			return rc;
