@@ -12,6 +12,8 @@
 #ifndef CONVERT_CAPTURE_H
 #define CONVERT_CAPTURE_H
 
+#include <stdio.h>
+
 #include "convert/copy/copy.h"
 #include "convert/fs/volumes.h"
 
@@ -95,6 +97,9 @@ int checkpoint_write(const char *path, const struct checkpoint *c,
 		     struct err *e);
 /* -ENOENT, or -EUCLEAN with a sentence. */
 int checkpoint_read(const char *path, struct checkpoint *c, struct err *e);
+/* The same to and from a stream; -EUCLEAN: it is none. */
+int checkpoint_save(FILE *f, const struct checkpoint *c);
+int checkpoint_load(FILE *f, struct checkpoint *c);
 void checkpoint_fini(struct checkpoint *c);
 
 /* owners.c: which files have a part of [offset, offset + len)? */

@@ -11,18 +11,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "convert/capture/capture.h"
 #include "imgfmt/base/buf.h"
+#include "imgfmt/base/bytes.h"
 
 #define HEAD "capture-checkpoint 1"
 #define MAX_LOST (1u << 20)
 
-static int put(FILE *f, const struct checkpoint *c)
+int checkpoint_save(FILE *f, const struct checkpoint *c)
 {
 	fputs(HEAD "\nfingerprint ", f);
 	for (unsigned i = 0; i < CAPTURE_FINGERPRINT; i++)
@@ -32,9 +32,7 @@ static int put(FILE *f, const struct checkpoint *c)
 		fprintf(f, "lost %" PRIu64 " %" PRIu64 " %d\n",
 			c->lost[i].offset, c->lost[i].len, -c->lost[i].error);
 	fputs("end\n", f);
-	if (fflush(f) || ferror(f) || fdatasync(fileno(f)))
-		return -(errno ? errno : EIO);
-	return 0;
+	return fflush(f) || ferror(f) ? -(errno ? errno : EIO) : 0;
 }
 
 int checkpoint_write(const char *path, const struct checkpoint *c,
@@ -45,7 +43,9 @@ int checkpoint_write(const char *path, const struct checkpoint *c,
 	int rc = f ? 0 : -(temp ? errno : ENOMEM);
 
 	if (f) {
-		rc = put(f, c);
+		rc = checkpoint_save(f, c);
+		if (!rc && fdatasync(fileno(f)))
+			rc = -errno;
 		if (fclose(f) && !rc)
 			rc = -errno;
 	}
@@ -72,55 +72,74 @@ static int add_lost(struct checkpoint *c, uint64_t offset, uint64_t len,
 	return 0;
 }
 
-static int get_fingerprint(struct checkpoint *c, const char *hex)
+/* "NAME NUMBER", and nothing else. */
+static bool get_number(const char *line, const char *name, uint64_t *out)
 {
-	for (unsigned i = 0; i < CAPTURE_FINGERPRINT; i++) {
-		unsigned byte;
-		int end = 0;
+	char again[64];
 
-		if (sscanf(hex + 2 * i, "%2x%n", &byte, &end) != 1 || end != 2)
-			return -EUCLEAN;
-		c->fingerprint[i] = (uint8_t)byte;
-	}
-	return 0;
+	if (sscanf(line, "%*15s %" SCNu64, out) != 1)
+		return false;
+	snprintf(again, sizeof(again), "%s %" PRIu64, name, *out);
+	return !strcmp(line, again);
 }
 
-/* 0, 1 at the end, or negative. */
-static int get_line(struct checkpoint *c, const char *line)
+static int get_lost(struct checkpoint *c, const char *line)
 {
 	uint64_t offset, len;
+	char again[256];
 	int error;
 
-	if (!strncmp(line, "fingerprint ", 12) &&
-	    strlen(line + 12) == 2 * CAPTURE_FINGERPRINT)
-		return get_fingerprint(c, line + 12);
-	if (sscanf(line, "size %" SCNu64, &c->size) == 1 ||
-	    sscanf(line, "done %" SCNu64, &c->done) == 1)
-		return 0;
 	if (sscanf(line, "lost %" SCNu64 " %" SCNu64 " %d", &offset, &len,
-		   &error) == 3)
-		return add_lost(c, offset, len, error);
-	return strcmp(line, "end") ? -EUCLEAN : 1;
+		   &error) != 3)
+		return -EUCLEAN;
+	snprintf(again, sizeof(again), "lost %" PRIu64 " %" PRIu64 " %d", offset,
+		 len, error);
+	return strcmp(line, again) ? -EUCLEAN : add_lost(c, offset, len, error);
 }
 
-static int get(FILE *f, struct checkpoint *c)
+/* Line `n`, from 0.  0, 1 at the end, or negative. */
+static int get_line(struct checkpoint *c, unsigned n, const char *line)
+{
+	bool is;
+
+	switch (n) {
+	case 0:
+		is = !strcmp(line, HEAD);
+		break;
+	case 1:
+		is = !strncmp(line, "fingerprint ", 12) &&
+		     hex_read(line + 12, c->fingerprint, CAPTURE_FINGERPRINT);
+		break;
+	case 2:
+		is = get_number(line, "size", &c->size);
+		break;
+	case 3:
+		is = get_number(line, "done", &c->done) &&
+		     c->done <= c->size &&
+		     (c->done % COPY_PART == 0 || c->done == c->size);
+		break;
+	default:
+		return strcmp(line, "end") ? get_lost(c, line) : 1;
+	}
+	return is ? 0 : -EUCLEAN;
+}
+
+int checkpoint_load(FILE *f, struct checkpoint *c)
 {
 	char line[256];
-	bool first = true;
+	unsigned n = 0;
 	int rc = 0;
 
+	*c = (struct checkpoint){ 0 };
 	while (!rc && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = 0;
-		if (first)
-			rc = strcmp(line, HEAD) ? -EUCLEAN : 0;
-		else
-			rc = get_line(c, line);
-		first = false;
+		rc = get_line(c, n, line);
+		n += n < 4;
 	}
-	if (rc <= 0)
-		return rc ? rc : -EUCLEAN;
-	return c->done > c->size || (c->done % COPY_PART && c->done != c->size) ?
-		-EUCLEAN : 0;
+	if (rc == 1)
+		return 0;
+	checkpoint_fini(c);
+	return rc ? rc : -EUCLEAN;
 }
 
 int checkpoint_read(const char *path, struct checkpoint *c, struct err *e)
@@ -131,12 +150,9 @@ int checkpoint_read(const char *path, struct checkpoint *c, struct err *e)
 	*c = (struct checkpoint){ 0 };
 	if (!f)
 		return fail_rc(e, -errno, "cannot open '%s'", path);
-	rc = get(f, c);
+	rc = checkpoint_load(f, c);
 	fclose(f);
-	if (!rc)
-		return 0;
-	checkpoint_fini(c);
-	return fail(e, -rc, "'%s' is no checkpoint of a capture", path);
+	return rc ? fail(e, -rc, "'%s' is no checkpoint of a capture", path) : 0;
 }
 
 void checkpoint_fini(struct checkpoint *c)

@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "imgfmt/base/buf.h"
+#include "imgfmt/base/bytes.h"
 #include "imgfmt/base/json.h"
 
 #define KIND	"p2v-capture"
@@ -108,23 +110,6 @@ json_t *manifest_make(json_t *disks, json_t *machine)
 
 /* Reading. */
 
-static int parse_digest(const char *hex, struct manifest_entry *m)
-{
-	size_t len = checksum_len(m->checksum);
-
-	if (strlen(hex) != 2 * len)
-		return -EUCLEAN;
-	for (size_t i = 0; i < len; i++) {
-		unsigned byte;
-		int end = 0;
-
-		if (sscanf(hex + 2 * i, "%2x%n", &byte, &end) != 1 || end != 2)
-			return -EUCLEAN;
-		m->digest[i] = (uint8_t)byte;
-	}
-	return 0;
-}
-
 static const char *text_of(const json_t *o, const char *key)
 {
 	const char *text = json_string_value(json_object_get(o, key));
@@ -150,7 +135,8 @@ static int read_entry(const json_t *o, struct manifest_entry *m, struct err *e)
 	if (!m->checksum)
 		return fail(e, ENOTSUP, "%.100s: the hash type \"%.50s\" is not "
 			    "known", file, type);
-	if (parse_digest(text_of(hash, "value"), m))
+	if (!hex_read(text_of(hash, "value"), m->digest,
+		      checksum_len(m->checksum)))
 		return fail(e, EUCLEAN, "%.100s: its hash is no %s", file, type);
 	m->file = strdup(file);
 	return m->file ? 0 : fail(e, ENOMEM, "out of memory");
@@ -177,19 +163,51 @@ static int read_all(const json_t *o, struct manifest *m, struct err *e)
 	return rc;
 }
 
-int manifest_read(const char *path, struct manifest *out, struct err *e)
+int manifest_load(FILE *f, const char *path, struct manifest *out, struct err *e)
 {
-	json_error_t why;
 	json_t *o;
+	json_error_t why;
 	int rc;
 
 	*out = (struct manifest){ 0 };
-	o = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+	o = json_loadf(f, JSON_REJECT_DUPLICATES, &why);
 	if (!o)
 		return fail(e, EUCLEAN, "%s: %s", path, why.text);
 	rc = read_all(o, out, e);
 	json_decref(o);
 	return rc ? fail_prefix(e, rc, "%s", path) : 0;
+}
+
+int manifest_open(const char *path, FILE **out, struct err *e)
+{
+	struct stat st;
+	FILE *f;
+
+	if (stat(path, &st))
+		return fail_rc(e, -errno, "cannot open '%s'", path);
+	if (!S_ISREG(st.st_mode) || st.st_size > MANIFEST_MAX)
+		return fail(e, EUCLEAN, "'%s' is no manifest of p2v: it must be "
+			    "a regular file of at most %u bytes", path,
+			    MANIFEST_MAX);
+	f = fopen(path, "re");
+	if (!f)
+		return fail_rc(e, -errno, "cannot open '%s'", path);
+	*out = f;
+	return 0;
+}
+
+int manifest_read(const char *path, struct manifest *out, struct err *e)
+{
+	FILE *f;
+	int rc;
+
+	*out = (struct manifest){ 0 };
+	rc = manifest_open(path, &f, e);
+	if (rc)
+		return rc;
+	rc = manifest_load(f, path, out, e);
+	fclose(f);
+	return rc;
 }
 
 void manifest_fini(struct manifest *m)

@@ -6,11 +6,13 @@
 #define CONVERT_CAPTURE_MANIFEST_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "convert/capture/capture.h"
 
 #define MANIFEST_NAME	"manifest.json"
 #define MANIFEST_DISKS	256u
+#define MANIFEST_MAX	(64u << 20)	/* bytes: lost ranges are listed in it */
 
 /* How the disk's file systems were while it was read. */
 enum capture_state {
@@ -39,8 +41,13 @@ struct manifest {
 	size_t n;
 };
 
+/* A file that may be one, to be read; -ENOENT and others with a sentence. */
+int manifest_open(const char *path, FILE **out, struct err *e);
+
 /* -EUCLEAN with a sentence.  Free with manifest_fini(), also after a failure. */
 int manifest_read(const char *path, struct manifest *out, struct err *e);
+/* The same from a stream, which is called `path`. */
+int manifest_load(FILE *f, const char *path, struct manifest *out, struct err *e);
 void manifest_fini(struct manifest *m);
 
 /* Is the file in `folder` what the manifest says?  -EUCLEAN if not. */

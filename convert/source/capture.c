@@ -7,14 +7,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "convert/capture/manifest.h"
 #include "convert/source/source.h"
 #include "imgfmt/base/buf.h"
 #include "imgfmt/base/json.h"
-
-#define MANIFEST "manifest.json"
-#define MAX_MANIFEST (64u << 20)	/* bytes: lost ranges are listed in it */
 
 static const char *text_of(const json_t *o, const char *key)
 {
@@ -23,20 +20,12 @@ static const char *text_of(const json_t *o, const char *key)
 	return text ? text : "";
 }
 
-static int load(const char *path, json_t **out, struct err *e)
+static int load(FILE *f, const char *path, json_t **out, struct err *e)
 {
 	json_error_t why;
-	struct stat st;
 	json_t *o;
 
-	if (stat(path, &st))
-		return errno == ENOENT ? -ENOENT
-		       : fail_rc(e, -errno, "'%s'", path);
-	if (!S_ISREG(st.st_mode) || st.st_size > MAX_MANIFEST)
-		return fail(e, EUCLEAN, "'%s' is no manifest of p2v: no "
-			    "regular file of at most %u bytes", path,
-			    MAX_MANIFEST);
-	o = json_load_file(path, 0, &why);
+	o = json_loadf(f, JSON_REJECT_DUPLICATES, &why);
 	if (!o)
 		return fail(e, EUCLEAN, "'%s', line %d: %s", path, why.line,
 			    why.text);
@@ -86,7 +75,8 @@ static int add_disk(const json_t *disk, const char *path, struct machine *m,
 	struct machine_disk *d;
 	int rc;
 
-	if (!*file || strchr(file, '/') || !strcmp(file, ".."))
+	if (!*file || strchr(file, '/') || !strcmp(file, ".") ||
+	    !strcmp(file, ".."))
 		return fail(e, EPERM, "'%s' names the disk '%s', which must be "
 			    "a file of its own folder", path, file);
 	d = machine_add_disk(m);
@@ -118,14 +108,19 @@ static int take_name(struct machine *m, struct err *e)
 	return rc;
 }
 
-int capture_describe(const char *folder, struct machine *out, struct err *e)
+int capture_load(FILE *f, const char *path, struct machine *out, struct err *e)
 {
-	char *path = str_printf("%s/" MANIFEST, folder);
 	json_t *manifest = NULL, *disk;
 	size_t i;
-	int rc = path ? load(path, &manifest, e)
-		 : fail(e, ENOMEM, "out of memory");
+	int rc = load(f, path, &manifest, e);
 
+	memset(out, 0, sizeof(*out));
+	if (!rc && json_array_size(json_object_get(manifest, "disks")) >
+	    MANIFEST_DISKS)
+		rc = fail(e, EUCLEAN, "'%s' has %zu disks, must be at most %u",
+			  path, json_array_size(json_object_get(manifest,
+								"disks")),
+			  MANIFEST_DISKS);
 	if (!rc)
 		rc = take_hardware(manifest, path, out, e);
 	if (!rc)
@@ -137,6 +132,20 @@ int capture_describe(const char *folder, struct machine *out, struct err *e)
 	if (rc)
 		machine_free(out);
 	json_decref(manifest);
+	return rc;
+}
+
+int capture_describe(const char *folder, struct machine *out, struct err *e)
+{
+	char *path = str_printf("%s/" MANIFEST_NAME, folder);
+	FILE *f = NULL;
+	int rc = path ? manifest_open(path, &f, e)
+		 : fail(e, ENOMEM, "out of memory");
+
+	if (!rc) {
+		rc = capture_load(f, path, out, e);
+		fclose(f);
+	}
 	free(path);
 	return rc;
 }

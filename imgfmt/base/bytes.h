@@ -47,4 +47,7 @@ BYTES_DEFINE(BE, be, 64)
 /* Are these `len` bytes all zero?  Fast: limited by memory bandwidth. */
 bool bytes_are_zero(const void *p, size_t len);
 
+/* `text` is 2 * len hexadecimal digits, and nothing else: have the bytes. */
+bool hex_read(const char *text, uint8_t *out, size_t len);
+
 #endif

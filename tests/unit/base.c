@@ -134,6 +134,19 @@ static void test_bytes(void)
 	}
 }
 
+static void test_hex(void)
+{
+	static const char *const bad[] = {
+		"", "0", "00", "0011f", "0011ff0", "0011ffx", "0x11ff", " 011ff",
+		"-011ff", "0011f ",
+	};
+	uint8_t b[3];
+
+	CHECK(hex_read("00a1Ff", b, 3) && !b[0] && b[1] == 0xa1 && b[2] == 0xff);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK(!hex_read(bad[i], b, 3));
+}
+
 /* One byte that is not zero is found wherever it is, and none beside it. */
 static void test_zero_scan(void)
 {
@@ -248,6 +261,7 @@ int main(void)
 	test_size_parse();
 	test_size_text();
 	test_bytes();
+	test_hex();
 	test_zero_scan();
 	test_buf();
 	test_err();

@@ -203,6 +203,11 @@ static void test_checkpoints(void)
 		HEAD "size 10\ndone 10\nlost 5 0 5\nend\n",
 		HEAD "size 10\ndone 10\nwhat\nend\n",
 		"capture-checkpoint 1\nfingerprint xy\nend\n",
+		HEAD "size 10\ndone 10\nlost 5 2 5\nsize 6\nend\n",
+		HEAD "done 10\nsize 10\nend\n", HEAD "size 10\nend\n",
+		HEAD "size -1\ndone 0\nend\n", HEAD "size 10x\ndone 10\nend\n",
+		HEAD "size 10\ndone 10\nlost 5 2 5 5\nend\n",
+		HEAD "size 99999999999999999999\ndone 0\nend\n",
 	};
 	struct checkpoint c;
 
