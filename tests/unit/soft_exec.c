@@ -202,6 +202,29 @@ static void test_fault_in_block(void)
 	finish();
 }
 
+/* Of two pages that are not there an x87 area's first is named, an SSE area's last:
+ * frstor, fxsave and fxrstor [rdi].
+ */
+static void test_two_faults(void)
+{
+	static const uint8_t insns[][3] = {
+		{ 0xdd, 0x27 }, { 0x0f, 0xae, 0x07 }, { 0x0f, 0xae, 0x0f },
+	};
+
+	begin();
+	s.gpr[CPU_RDI] = DATA + (N_PAGES + 1) * PAGE - 16;
+	for (unsigned i = 0; i < 3; i++) {
+		memcpy(code, insns[i], 3);
+		soft_test_wrote(t, 0, 3);
+		s.rip = CODE;
+		soft_test_run(t, &s, 10, &end);
+		CHECK_EQ(end.vector, 14);
+		CHECK_EQ(end.error, i == 1 ? 6 : 4);
+		CHECK_EQ(end.cr2, s.gpr[CPU_RDI] + (i ? 511 : 0));
+	}
+	finish();
+}
+
 /* Strings stop at the page that is not there, with the registers in step. */
 static void test_rep(void)
 {
@@ -335,6 +358,7 @@ int main(void)
 	test_alias();
 	test_budget();
 	test_fault_in_block();
+	test_two_faults();
 	test_rep();
 	test_rep_clash();
 	test_full_cache();

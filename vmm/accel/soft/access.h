@@ -58,7 +58,7 @@ DEFINE_OP_ACCESS(32)
 DEFINE_OP_ACCESS(64)
 
 /* If [lin, lin + len) holds `*old`, put `*new` there, at once if it is RAM in
- * one page and 1, 2, 4, 8 or aligned 16 bytes.  mem_check_store() came before.
+ * one page and 1, 2, 4, 8 or aligned 16 bytes.  mem_check() came before.
  * False: it held something else, which is now in *old.
  */
 bool mem_exchange(struct cpu *cpu, uint64_t lin, void *old, const void *new,

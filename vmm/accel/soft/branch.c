@@ -229,7 +229,7 @@ static enum done op_enter(struct cpu *cpu, const struct uop *u)
 	drop(cpu, -(uint64_t)(u->imm & 0xffff));
 	if (!seg_lin(cpu, CPU_SS, stack_offset(cpu, cpu->gpr[CPU_RSP]), size,
 		     ACCESS_WRITE, &lin) ||
-	    !mem_check_store(cpu, lin, size, ACCESS_WRITE))
+	    !mem_check(cpu, lin, size, ACCESS_WRITE))
 		goto undo;
 	reg_set(cpu, REG_OFF(CPU_RBP), u->osize, frame);
 	return DONE;

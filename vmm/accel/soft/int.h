@@ -58,7 +58,7 @@ static inline bool dst_begin(struct cpu *cpu, const struct uop *u,
 		return true;
 	}
 	return op_lin(cpu, u, op_bytes(u), ACCESS_WRITE, &d->lin) &&
-	       mem_check_store(cpu, d->lin, op_bytes(u), ACCESS_WRITE) &&
+	       mem_check(cpu, d->lin, op_bytes(u), ACCESS_WRITE) &&
 	       mem_load(cpu, d->lin, &d->v, op_bytes(u), ACCESS_READ);
 }
 

@@ -204,7 +204,7 @@ static enum done cmpxchg_pair(struct cpu *cpu, const struct uop *u,
 	if (half == 8 ? !op_lin_16(cpu, u, ACCESS_WRITE, &lin) :
 			!op_lin(cpu, u, 8, ACCESS_WRITE, &lin))
 		return DONE_FAULT;
-	if (!mem_check_store(cpu, lin, 2 * half, ACCESS_WRITE))
+	if (!mem_check(cpu, lin, 2 * half, ACCESS_WRITE))
 		return DONE_FAULT;
 	memcpy(old, want, sizeof(old));
 	if (mem_exchange(cpu, lin, old, new, 2 * half)) {

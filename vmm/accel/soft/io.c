@@ -126,7 +126,7 @@ static enum done op_ins(struct cpu *cpu, const struct uop *u)
 		    !seg_lin(cpu, CPU_ES,
 			     reg_get(cpu, REG_OFF(CPU_RDI), u->asize), len,
 			     ACCESS_WRITE, &lin) ||
-		    !mem_check_store(cpu, lin, len, ACCESS_WRITE))
+		    !mem_check(cpu, lin, len, ACCESS_WRITE))
 			return DONE_FAULT;
 		v = port_in(cpu, u, port, len);
 		if (!mem_store(cpu, lin, &v, len, ACCESS_WRITE))

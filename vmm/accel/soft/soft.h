@@ -390,7 +390,7 @@ bool mem_store(struct cpu *cpu, uint64_t lin, const void *buf, unsigned len,
 /* Would mem_store() work?  Faults as it would; a read-modify-write calls it
  * before it reads (its faults are those of a write).
  */
-bool mem_check_store(struct cpu *cpu, uint64_t lin, unsigned len,
+bool mem_check(struct cpu *cpu, uint64_t lin, unsigned len,
 		     enum access how);
 
 /* The linear address of the memory operand, or of `offset` in a segment, checked

@@ -315,7 +315,7 @@ static bool store_masked(struct cpu *cpu, const struct uop *u,
 	unsigned bits = signs(mask, 1, len);
 
 	if (!seg_lin(cpu, u->seg, offset, len, ACCESS_WRITE, &lin) ||
-	    !mem_check_store(cpu, lin, len, ACCESS_WRITE))
+	    !mem_check(cpu, lin, len, ACCESS_WRITE))
 		return false;
 	while (bits) {
 		unsigned at = (unsigned)__builtin_ctz(bits);

@@ -5,6 +5,7 @@
 #include "sse.h"
 
 /* Layout of the area; what lies behind XMM is not touched. */
+#define FX_LEN		512u
 #define FX_SAVED	416u
 #define FX_SAVED_8	288u	/* with 8 XMM registers */
 #define FX_MXCSR	24u
@@ -24,22 +25,29 @@ static unsigned saved_bytes(const struct cpu *cpu)
 	return cpu_code(cpu) == CODE_64 ? FX_SAVED : FX_SAVED_8;
 }
 
-/* The area must be aligned to 16 bytes, all 512 of it in the segment. */
+/* The area must be aligned to 16 bytes, all FX_LEN of it in the segment.  If two
+ * pages are missing CPUs name the second one, for they try the last byte first.
+ */
 static bool area_lin(struct cpu *cpu, const struct uop *u, enum access how,
 		     uint64_t *lin)
 {
-	if (!op_lin(cpu, u, 512, how, lin))
+	uint64_t last;
+
+	if (!op_lin(cpu, u, FX_LEN, how, lin))
 		return false;
 	if (*lin & 15) {
 		raise_gp(cpu, 0);
 		return false;
 	}
-	return true;
+	last = *lin + FX_LEN - 1;
+	if (cpu_code(cpu) != CODE_64)
+		last = (uint32_t)last;
+	return mem_check(cpu, last, 1, how);
 }
 
 static inline enum done fxsave(struct cpu *cpu, const struct uop *u, bool wide)
 {
-	uint8_t fx[512];
+	uint8_t fx[FX_LEN];
 	uint64_t lin;
 
 	if (!area_lin(cpu, u, ACCESS_WRITE, &lin))
@@ -47,7 +55,7 @@ static inline enum done fxsave(struct cpu *cpu, const struct uop *u, bool wide)
 	fpu_get(&cpu->fpu, fx);
 	if (!wide)
 		pointers_narrow(cpu, fx);
-	if (!mem_check_store(cpu, lin, 512, ACCESS_WRITE) ||
+	if (!mem_check(cpu, lin, FX_LEN, ACCESS_WRITE) ||
 	    !mem_store(cpu, lin, fx, saved_bytes(cpu), ACCESS_WRITE))
 		return DONE_FAULT;
 	return DONE;
@@ -65,12 +73,12 @@ static void control_settle(struct fpu *fpu)
 static inline enum done fxrstor(struct cpu *cpu, const struct uop *u, bool wide)
 {
 	unsigned len = saved_bytes(cpu);
-	uint8_t fx[512];
+	uint8_t fx[FX_LEN];
 	uint32_t mxcsr;
 	uint64_t lin;
 
 	if (!area_lin(cpu, u, ACCESS_READ, &lin) ||
-	    !mem_load(cpu, lin, fx, 512, ACCESS_READ))
+	    !mem_load(cpu, lin, fx, FX_LEN, ACCESS_READ))
 		return DONE_FAULT;
 	memcpy(fx + len, cpu->fpu.xmm[8], FX_SAVED - len);
 	memcpy(&mxcsr, fx + FX_MXCSR, 4);

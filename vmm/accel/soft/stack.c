@@ -89,7 +89,7 @@ bool stack_commit(struct stack *st)
 
 	set_cpl(cpu, st->cpl);
 	for (unsigned i = 0; ok && i < st->n; i++)
-		ok = mem_check_store(cpu, st->items[i].lin, st->items[i].size,
+		ok = mem_check(cpu, st->items[i].lin, st->items[i].size,
 				     ACCESS_WRITE);
 	for (unsigned i = 0; ok && i < st->n; i++)
 		ok = mem_store(cpu, st->items[i].lin, &st->items[i].value,

@@ -208,7 +208,7 @@ bool task_switch(struct cpu *cpu, const struct desc *tss, enum task_how how,
 		eflags &= ~(uint64_t)EFL_NT;
 	/* All that can fault in the old task comes first. */
 	if (!task_read(cpu, &new, tr.base, l) ||
-	    !mem_check_store(cpu, new.base, 2, ACCESS_WRITE | ACCESS_SYSTEM) ||
+	    !mem_check(cpu, new.base, 2, ACCESS_WRITE | ACCESS_SYSTEM) ||
 	    !task_read(cpu, &old, cpu->tr.base, layout_of(cpu->tr.attr)) ||
 	    !save(cpu, &old, rip, eflags) ||
 	    !link_tasks(cpu, tss, how, &new))

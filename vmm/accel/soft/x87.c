@@ -303,7 +303,7 @@ static bool can_store(struct cpu *cpu, const struct uop *u, unsigned bytes)
 	uint64_t lin;
 
 	return op_lin(cpu, u, bytes, ACCESS_WRITE, &lin) &&
-	       mem_check_store(cpu, lin, bytes, ACCESS_WRITE);
+	       mem_check(cpu, lin, bytes, ACCESS_WRITE);
 }
 
 static inline enum done store(struct cpu *cpu, const struct uop *u,
