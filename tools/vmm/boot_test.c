@@ -16,9 +16,7 @@
 #define MAX_IMAGES	10000u
 
 enum {
-	OPT_UNTIL = CLI_FIRST_OWN, OPT_TIMEOUT, OPT_ACCEL, OPT_CPUS, OPT_MEMORY,
-	OPT_FIRMWARE, OPT_SCREEN, OPT_SCREENSHOT, OPT_LOG, OPT_JUNIT, OPT_JOBS,
-	OPT_CLOCK, OPT_NO_SANDBOX, OPT_NET, OPT_DISK,
+	OPT_UNTIL = RUN_FIRST_OWN, OPT_SCREENSHOT, OPT_LOG, OPT_JUNIT, OPT_JOBS,
 };
 
 static int parse_text(struct cli *cli, struct boot_run *b, const char *text)
@@ -66,9 +64,9 @@ static int parse_jobs(struct cli *cli, struct boot_run *b, const char *text)
 }
 
 /* One more disk of the machine, never written either. */
-static int add_disk(struct cli *cli, struct run *run, const char *text)
+static int add_disk(struct cli *cli, struct run *run, int c, char **argv)
 {
-	int rc = run_parse_disk(cli, run, text);
+	int rc = run_option(cli, run, c, argv);
 	struct disk *d;
 
 	if (rc != CLI_DONE)
@@ -80,31 +78,14 @@ static int add_disk(struct cli *cli, struct run *run, const char *text)
 
 static int take_option(struct cli *cli, struct boot_run *b, int c, char **argv)
 {
-	struct vm_config *config = &b->run.config;
-
 	switch (c) {
 	case 'f':
 		b->format = optarg;
 		return CLI_DONE;
 	case OPT_UNTIL:
 		return parse_until(cli, b, optarg);
-	case OPT_TIMEOUT:
-		return run_parse_timeout(cli, optarg, &config->timeout);
-	case OPT_ACCEL:
-		return run_parse_accel(cli, &b->run, optarg);
-	case OPT_CPUS:
-		return run_parse_cpus(cli, optarg, &config->topology);
-	case OPT_MEMORY:
-		return run_parse_memory(cli, optarg, &config->memory);
-	case OPT_NET:
-		return net_parse_next(cli, optarg, b->run.nets, &b->run.n_nets);
-	case OPT_DISK:
-		return add_disk(cli, &b->run, optarg);
-	case OPT_FIRMWARE:
-		config->boot.firmware = optarg;
-		return CLI_DONE;
-	case OPT_SCREEN:
-		return run_parse_screen(cli, &b->run, optarg);
+	case RUN_DISK:
+		return add_disk(cli, &b->run, c, argv);
 	case OPT_SCREENSHOT:
 		b->screenshot = optarg;
 		return CLI_DONE;
@@ -116,14 +97,11 @@ static int take_option(struct cli *cli, struct boot_run *b, int c, char **argv)
 		return CLI_DONE;
 	case OPT_JOBS:
 		return parse_jobs(cli, b, optarg);
-	case OPT_CLOCK:
+	case RUN_CLOCK:
 		b->clock_given = true;
-		return run_parse_clock(cli, config, optarg);
-	case OPT_NO_SANDBOX:
-		b->run.no_sandbox = true;
-		return CLI_DONE;
+		return run_option(cli, &b->run, c, argv);
 	default:
-		return cli_option(cli, c, argv);
+		return run_option(cli, &b->run, c, argv);
 	}
 }
 
@@ -153,28 +131,13 @@ static int check_names(struct cli *cli, struct boot_run *b, int argc,
 static int parse(struct cli *cli, struct boot_run *b, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "output", required_argument, NULL, CLI_OUTPUT },
-		{ "allow-external", optional_argument, NULL,
-		  CLI_ALLOW_EXTERNAL },
-		{ "probe-backing", no_argument, NULL, CLI_PROBE_BACKING },
+		RUN_OPTIONS,
 		{ "format", required_argument, NULL, 'f' },
 		{ "until", required_argument, NULL, OPT_UNTIL },
-		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
-		{ "accel", required_argument, NULL, OPT_ACCEL },
-		{ "cpus", required_argument, NULL, OPT_CPUS },
-		{ "memory", required_argument, NULL, OPT_MEMORY },
-		{ "firmware", required_argument, NULL, OPT_FIRMWARE },
-		{ "disk", required_argument, NULL, OPT_DISK },
-		{ "net", required_argument, NULL, OPT_NET },
-		{ "screen", required_argument, NULL, OPT_SCREEN },
 		{ "screenshot", required_argument, NULL, OPT_SCREENSHOT },
 		{ "log", required_argument, NULL, OPT_LOG },
 		{ "junit", required_argument, NULL, OPT_JUNIT },
 		{ "jobs", required_argument, NULL, OPT_JOBS },
-		{ "clock", required_argument, NULL, OPT_CLOCK },
-		{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
 		{ 0 },
 	};
 	int c, rc;

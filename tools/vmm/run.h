@@ -49,15 +49,31 @@ struct run {
 /* run_options.c: prints errors; CLI_DONE, or the exit status. */
 int run_parse(struct cli *cli, struct run *run, int argc, char **argv);
 
-/* The options that boot-test has as well; likewise. */
-int run_parse_accel(struct cli *cli, struct run *run, const char *text);
-int run_parse_memory(struct cli *cli, const char *text, uint64_t *bytes);
-int run_parse_cpus(struct cli *cli, const char *text, struct cpu_topology *t);
-int run_parse_timeout(struct cli *cli, const char *text, uint64_t *ns);
-int run_parse_screen(struct cli *cli, struct run *run, const char *text);
-int run_parse_disk(struct cli *cli, struct run *run, const char *text);
-int run_parse_clock(struct cli *cli, struct vm_config *config,
-		    const char *text);
+/* machine_options.c: those of every command that runs a machine. */
+enum {
+	RUN_FIRMWARE = CLI_FIRST_OWN, RUN_MEMORY, RUN_CPUS, RUN_DISK, RUN_ACCEL,
+	RUN_TIMEOUT, RUN_NET, RUN_NO_SANDBOX, RUN_CLOCK, RUN_SCREEN,
+	RUN_FIRST_OWN,
+};
+#define RUN_OPTIONS							\
+	{ "help", no_argument, NULL, 'h' },				\
+	{ "quiet", no_argument, NULL, 'q' },				\
+	{ "output", required_argument, NULL, CLI_OUTPUT },		\
+	{ "allow-external", optional_argument, NULL, CLI_ALLOW_EXTERNAL }, \
+	{ "probe-backing", no_argument, NULL, CLI_PROBE_BACKING },	\
+	{ "firmware", required_argument, NULL, RUN_FIRMWARE },		\
+	{ "memory", required_argument, NULL, RUN_MEMORY },		\
+	{ "cpus", required_argument, NULL, RUN_CPUS },			\
+	{ "disk", required_argument, NULL, RUN_DISK },			\
+	{ "accel", required_argument, NULL, RUN_ACCEL },		\
+	{ "timeout", required_argument, NULL, RUN_TIMEOUT },		\
+	{ "net", required_argument, NULL, RUN_NET },			\
+	{ "no-sandbox", no_argument, NULL, RUN_NO_SANDBOX },		\
+	{ "clock", required_argument, NULL, RUN_CLOCK },		\
+	{ "screen", required_argument, NULL, RUN_SCREEN }
+
+/* As cli_option(), for these as well. */
+int run_option(struct cli *cli, struct run *run, int c, char **argv);
 
 /* run.c: the disks of run->disks; print errors; CLI_DONE, or the exit status. */
 int run_open_disks(struct cli *cli, struct run *run);
