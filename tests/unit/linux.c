@@ -447,6 +447,7 @@ struct net_case {
 	const char *codes;		/* of edits of interfaces */
 	const char *path, *want;	/* in a file, after the plan */
 	const char *address;		/* that is seen first; NULL: none */
+	const char *gateway;		/* the same */
 };
 
 static const struct net_case net_cases[] = {
@@ -486,6 +487,27 @@ static const struct net_case net_cases[] = {
 	  .names = { "lan0" }, .codes = "interface-mac interface-name",
 	  .path = "/etc/netplan/1.yaml", .want = "'52:54:00:00:00:01'",
 	  .address = "192.0.2.9/24" },
+	/* The same in brackets, of which some go over lines. */
+	{ .files = { { "etc/netplan/1.yaml", "network: {version: 2, ethernets: "
+		       "{ens7: {addresses: [192.0.2.5/24, \"2001:db8::1/64\"], "
+		       "nameservers: {addresses: [192.0.2.99]},\n # [ {\n"
+		       "routes: [{to: 198.51.100.0/24, via: 192.0.2.98},\n"
+		       "{via: 192.0.2.1, to: default}]}}}\n" } },
+	  .nics = { { .old_mac = MAC } }, .names = { "ens7" },
+	  .codes = "interface-name", .path = "/etc/systemd/network/10-ens7.link",
+	  .want = "Name=ens7", .address = "192.0.2.5/24",
+	  .gateway = "192.0.2.1" },
+	{ .files = { { "etc/netplan/1.yaml", "network:\n  ethernets:\n    ens8:\n"
+		       "      routes: [{to: default, via: 192.0.2.1}] # x\n"
+		       "      match: {macaddress: " MAC ", name: x}\n"
+		       "      set-name: ens8\n      addresses:\n"
+		       "      - 192.0.2.6/24: {label: \"a:b\"}\n"
+		       "      - 192.0.2.7/24\n" } },
+	  .nics = { { .old_mac = MAC, .new_mac = "52:54:00:00:00:01" } },
+	  .names = { "ens8" }, .codes = "interface-mac interface-name",
+	  .path = "/etc/netplan/1.yaml",
+	  .want = "{macaddress: 52:54:00:00:00:01, name: x}",
+	  .address = "192.0.2.6/24", .gateway = "192.0.2.1" },
 	/* The key is no name, and the card may have any. */
 	{ .files = { { "etc/netplan/1.yaml", "network:\n  ethernets:\n    one:\n"
 		       "      match: {}\n      match:\n        macaddress: " MAC "\n"
@@ -532,6 +554,8 @@ static void test_network(void)
 		open_guest(&g);
 		if (c.address)
 			CHECK_STR(g.g->ifaces[0].addresses[0], c.address);
+		if (c.gateway)
+			CHECK_STR(g.g->ifaces[0].gateway, c.gateway);
 		plan(&g, c.nics, n, false, &ed);
 		for (size_t k = 0; k < n; k++)
 			CHECK_STR(c.nics[k].name, c.names[k]);
@@ -674,7 +698,8 @@ static void test_noise(void)
 		"}\n", "\nlinux ", "root=", "/dev/sda1", " ", "\n", "\n", ":", "- ",
 		"[Match]\n", "Name=", "address ", "iface ", "network:\n", "[",
 		" ethernets:\n", "=", "source /etc/*", ",", "\t", "\377", "\1",
-		"macaddress: ", ".ko", "alias ", "NAME=\"", "\nsource-directory ." };
+		"macaddress: ", ".ko", "alias ", "NAME=\"", "\nsource-directory .",
+		"{", "]", ": [", "}" };
 	unsigned seed = 1;
 
 	for (int round = 0; round < 6; round++) {
@@ -690,7 +715,8 @@ static void test_noise(void)
 
 			for (int n = 0; n < 120; n++) {
 				seed = seed * 1103515245 + 12345;
-				strcat(text, words[(seed >> 16) % 32]);
+				strcat(text, words[(seed >> 16) %
+					     (sizeof(words) / sizeof(*words))]);
 			}
 			put_files(f);
 		}
