@@ -3,7 +3,8 @@
  *
  * Of grub.cfg's language this knows menuentry, submenu, linux and "set default=";
  * of Boot Loader Specification entries (blscfg) title-less files with "linux" and
- * "options".  What is computed at boot stays unknown: then it is the first entry.
+ * "options", and their $kernelopts.  What is computed at boot stays unknown: then it
+ * is the first entry.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct grub {
 	bool found;
 	struct boot_choice first, choice;
 	bool in_entry, bls;
+	char *kernelopts;		/* NULL: not known yet */
 };
 
 /* The text in the next quotes, or the next word; moves on. */
@@ -99,6 +101,13 @@ static void grub_line(struct grub *s, char *line)
 			snprintf(s->want, sizeof(s->want), "%s", value);
 		return;
 	}
+	if (!strncmp(line, "set kernelopts=", 15)) {
+		/* For when the environment has none. */
+		value = text_value(line + 4, "kernelopts");
+		if (value && !s->kernelopts)
+			s->kernelopts = linux_keep(s->g, value);
+		return;
+	}
 	word = text_word(&rest);
 	if (!word)
 		return;
@@ -174,8 +183,8 @@ static int bls(struct grub *s, const char *saved, struct err *e)
 	return rc;
 }
 
-/* saved_entry= of the environment block beside grub.cfg. */
-static int saved_entry(struct linux_guest *g, const char *config, char out[256],
+/* saved_entry= and kernelopts= of the environment block beside grub.cfg. */
+static int environment(struct grub *s, const char *config, char out[256],
 		       struct err *e)
 {
 	const char *slash = strrchr(config, '/');
@@ -186,15 +195,34 @@ static int saved_entry(struct linux_guest *g, const char *config, char out[256],
 	*out = 0;
 	snprintf(path, sizeof(path), "%.*s/grubenv", (int)(slash - config),
 		 config);
-	rc = linux_text(g, path, &text, e);
+	rc = linux_text(s->g, path, &text, e);
 	if (rc || !text)
 		return rc;
 	rest = text;
 	while ((line = text_line(&rest)))
 		if ((value = text_value(line, "saved_entry")))
 			snprintf(out, 256, "%s", value);
+		else if ((value = text_value(line, "kernelopts")))
+			s->kernelopts = linux_keep(s->g, value);
 	free(text);
 	return 0;
+}
+
+/* Red Hat's loader entries have "options $kernelopts ...". */
+static char *expand(const struct grub *s, char *cmdline)
+{
+	static const char *const names[] = { "${kernelopts}", "$kernelopts" };
+
+	for (size_t i = 0; i < 2 && s->kernelopts; i++) {
+		char *at = strstr(cmdline, names[i]);
+
+		if (at)
+			return linux_printf(s->g, "%.*s%s%s",
+					    (int)(at - cmdline), cmdline,
+					    s->kernelopts,
+					    at + strlen(names[i]));
+	}
+	return cmdline;
 }
 
 int linux_grub_choice(struct linux_guest *g, const char *path,
@@ -207,7 +235,7 @@ int linux_grub_choice(struct linux_guest *g, const char *path,
 	*out = s.first;
 	if (rc || !text)
 		return rc;
-	rc = saved_entry(g, path, saved, e);
+	rc = environment(&s, path, saved, e);
 	if (rc) {
 		free(text);
 		return rc;
@@ -222,5 +250,6 @@ int linux_grub_choice(struct linux_guest *g, const char *path,
 	if (!s.found && s.bls)
 		rc = bls(&s, saved, e);
 	*out = s.found ? s.choice : s.first;
+	out->cmdline = expand(&s, out->cmdline);
 	return rc;
 }

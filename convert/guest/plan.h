@@ -21,6 +21,13 @@ int plan_write(struct plan *p, const char *path, const char *text,
 int plan_initramfs(struct plan *p, struct err *e);
 int plan_devices(struct plan *p, struct err *e);
 int plan_console(struct plan *p, struct err *e);
+/* What kernelopts of GRUB's environment is to be; *out is the caller's, NULL: as it
+ * is.
+ */
+typedef int plan_value_fn(struct plan *p, const char *value, char **out,
+			  struct err *e);
+int plan_grubenv(struct plan *p, plan_value_fn *fn, const char *code,
+		 const char *why, struct err *e);
 int plan_network(struct plan *p, struct err *e);
 
 /* systemd's, which is udev's too; 0 unknown. */

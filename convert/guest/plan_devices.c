@@ -92,21 +92,20 @@ static bool is_edge(char c)
 	return !c || isspace((unsigned char)c) || c == '"' || c == '\'';
 }
 
-/* Each KEY=DEVICE of a text, wherever it stands as a word of its own. */
-static int edit_words(struct plan *p, const char *path, const char *const *keys,
-		      const char *code, const char *why, struct err *e)
+/* Each KEY=DEVICE of a text, wherever it stands as a word of its own; *out_text is
+ * NULL where nothing changes.
+ */
+static int changed_names(struct plan *p, const char *text, const char *const *keys,
+	       char **out_text, struct err *e)
 {
-	char *text;
 	struct text out = { 0 };
 	bool changed = false, kernel_alone = false;
-	int rc = plan_text(p, path, &text, e);
 
-	if (rc || !text)
-		return rc;
+	*out_text = NULL;
 	for (size_t i = 0; i < p->g->n_kernels; i++)
 		kernel_alone |= p->g->kernels[i].is_default &&
 			!p->g->kernels[i].initrd;
-	for (char *at = text; *at;) {
+	for (const char *at = text; *at;) {
 		size_t key = 0, len = 0;
 		char *spec, *name = NULL;
 
@@ -131,16 +130,31 @@ static int edit_words(struct plan *p, const char *path, const char *const *keys,
 		}
 		free(name);
 	}
-	if (out.failed)
-		rc = fail(e, ENOMEM, "no memory for a plan");
-	else if (changed)
-		rc = plan_write(p, path, out.p, code, why, e);
-	free(out.p);
+	if (out.failed || !changed)
+		free(out.p);
+	else
+		*out_text = out.p;
+	return out.failed ? fail(e, ENOMEM, "no memory for a plan") : 0;
+}
+
+static int edit_words(struct plan *p, const char *path, const char *const *keys,
+		      const char *code, const char *why, struct err *e)
+{
+	char *text, *changed = NULL;
+	int rc = plan_text(p, path, &text, e);
+
+	if (!rc && text)
+		rc = changed_names(p, text, keys, &changed, e);
+	if (!rc && changed)
+		rc = plan_write(p, path, changed, code, why, e);
+	free(changed);
 	free(text);
 	return rc;
 }
 
 static const char *const root_keys[] = { "root=", "resume=", NULL };
+#define ROOT_WHY \
+	"The kernel finds its root by UUID, whatever the disk is called."
 
 /* Calls `edit` for each file of the boot loader that holds command lines. */
 static int each_config(struct plan *p,
@@ -170,13 +184,17 @@ static int each_config(struct plan *p,
 	return rc;
 }
 
+static int root_value(struct plan *p, const char *value, char **out,
+			    struct err *e)
+{
+	return changed_names(p, value, root_keys, out, e);
+}
+
 static int edit_config(struct plan *p, const char *path, struct err *e)
 {
 	return edit_words(p, path, root_keys,
 			  p->g->boot.loader == LOADER_EXTLINUX ?
-			  "extlinux-uuid" : "grub-uuid",
-			  "The kernel finds its root by UUID, whatever the disk "
-			  "is called.", e);
+			  "extlinux-uuid" : "grub-uuid", ROOT_WHY, e);
 }
 
 int plan_devices(struct plan *p, struct err *e)
@@ -198,6 +216,8 @@ int plan_devices(struct plan *p, struct err *e)
 	if (!rc)
 		rc = each_config(p, edit_config, e);
 	if (!rc)
+		rc = plan_grubenv(p, root_value, "grub-uuid", ROOT_WHY, e);
+	if (!rc)
 		rc = edit_words(p, "/etc/initramfs-tools/conf.d/resume",
 				resume_keys, "resume-uuid", "The initramfs looks "
 				"for a hibernated system by UUID.", e);
@@ -209,6 +229,7 @@ int plan_devices(struct plan *p, struct err *e)
 }
 
 #define CONSOLE " console=tty0 console=ttyS0,115200"
+#define CONSOLE_WHY "The kernel speaks on the serial port too."
 
 /* Is this a line with a kernel's command line?  Where does that end? */
 static bool takes_console(const char *line, size_t len, size_t *end)
@@ -220,13 +241,17 @@ static bool takes_console(const char *line, size_t len, size_t *end)
 	*end = len;
 	if (memmem(line, len, "console=ttyS", 12))
 		return false;
-	if (!strncmp(line + at, "GRUB_CMDLINE_LINUX=", 19)) {
+	if (!strncmp(line + at, "GRUB_CMDLINE_LINUX=", 19) ||
+	    !strncmp(line + at, "set kernelopts=", 15)) {
 		if (line[len - 1] == '"' || line[len - 1] == '\'')
 			*end = len - 1;
 		else
 			return false;
 		return true;
 	}
+	/* It is put where kernelopts is set. */
+	if (memmem(line, len, "kernelopts", 10))
+		return false;
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (strlen(words[i]) == word && line[at + word] != '=' &&
 		    !strncasecmp(line + at, words[i], word))
@@ -262,14 +287,30 @@ static int console_config(struct plan *p, const char *path, struct err *e)
 	if (out.failed)
 		rc = fail(e, ENOMEM, "no memory for a plan");
 	else if (changed)
-		rc = plan_write(p, path, out.p, "serial-console",
-				"The kernel speaks on the serial port too.", e);
+		rc = plan_write(p, path, out.p, "serial-console", CONSOLE_WHY, e);
 	free(out.p);
 	free(text);
 	return rc;
 }
 
+static int console_value(struct plan *p, const char *value, char **out,
+			 struct err *e)
+{
+	(void)p;
+	*out = NULL;
+	if (strstr(value, "console=ttyS"))
+		return 0;
+	*out = str_printf("%s" CONSOLE, value);
+	return *out ? 0 : fail(e, ENOMEM, "no memory for a plan");
+}
+
 int plan_console(struct plan *p, struct err *e)
 {
-	return p->g->boot.serial ? 0 : each_config(p, console_config, e);
+	int rc;
+
+	if (p->g->boot.serial)
+		return 0;
+	rc = each_config(p, console_config, e);
+	return rc ? rc : plan_grubenv(p, console_value, "serial-console",
+				      CONSOLE_WHY, e);
 }

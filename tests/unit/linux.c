@@ -408,6 +408,66 @@ static void test_dracut(void)
 	close_guest(&g);
 }
 
+/* Red Hat 8's: loader entries have their options from GRUB's environment. */
+static void check_kernelopts(const char *value, const char *codes,
+			     const char *want)
+{
+	char block[1025], *text;
+	const struct file files[] = {
+		{ "boot/grub/grub.cfg", NULL }, { "boot/grub/device.map", NULL },
+		{ "etc/default/grub", NULL },
+		{ "lib/systemd/system/open-vm-tools.service", NULL },
+		{ "boot/grub2/grub.cfg", "set default=\"${saved_entry}\"\n"
+		  "if [ -z x ]; then\n  set kernelopts=\"root=/dev/sda1 ro\"\nfi\n"
+		  "blscfg\n" },
+		{ "boot/grub2/grubenv", block },
+		{ "boot/loader/entries/m-6.1.0.conf", "title Rocky\nlinux "
+		  "/boot/vmlinuz-6.1.0\noptions $kernelopts $tuned\n" },
+		{ NULL, NULL },
+	};
+	struct edits *ed;
+	struct guest g;
+	size_t len, n;
+
+	n = (size_t)snprintf(block, sizeof(block), "# GRUB Environment Block\n"
+			     "saved_entry=m-6.1.0\n%s%s%sboot_success=0\n",
+			     *value ? "kernelopts=" : "", value,
+			     *value ? "\n" : "");
+	memset(block + n, '#', 1024 - n);
+	block[1024] = 0;
+	make_guest(files);
+	open_guest(&g);
+	CHECK(!strncmp(g.g->boot.cmdline, "root=/dev/sda1 ro", 17));
+	CHECK(strstr(g.g->boot.cmdline, " $tuned"));
+	plan(&g, NULL, 0, true, &ed);
+	check_codes(ed, codes);
+	check_file(ed, "/boot/loader/entries/m-6.1.0.conf",
+		   "options $kernelopts $tuned\n");
+	check_file(ed, "/boot/grub2/grub.cfg", "\"root=UUID=" UUID " ro");
+	CHECK_OK(edits_read(ed, "/boot/grub2/grubenv", 2000, &text, &len, &e));
+	CHECK_EQ(len, 1024);
+	CHECK(strstr(text, want) && strstr(text, "\nboot_success=0\n##"));
+	CHECK_EQ(text[1023], '#');
+	free(text);
+	edits_free(ed);
+	close_guest(&g);
+}
+
+static void test_kernelopts(void)
+{
+	static const char all[] = "fstab-uuid grub-uuid serial-console "
+		"initramfs-splice initramfs-modules";
+
+	check_kernelopts("root=/dev/sda1 ro x=\\\\y", all,
+			 "\nkernelopts=root=UUID=" UUID " ro x=\\\\y console=tty0 "
+			 "console=ttyS0,115200\n");
+	check_kernelopts("root=/dev/sda1 ro console=ttyS1 quiet",
+			 "fstab-uuid grub-uuid initramfs-splice initramfs-modules",
+			 "\nkernelopts=root=UUID=" UUID " ro console=ttyS1 quiet\n");
+	/* What grub.cfg says where the environment has nothing. */
+	check_kernelopts("", all, "saved_entry=m-6.1.0\n");
+}
+
 /* An initramfs that renames cards, before systemd did that twice. */
 static void test_old_names(void)
 {
@@ -795,6 +855,7 @@ int main(int argc, char **argv)
 	test_network();
 	test_old_names();
 	test_dracut();
+	test_kernelopts();
 	test_refused();
 	test_full();
 	test_noise();
