@@ -35,6 +35,12 @@ struct fs_identity {
 				 * "" if there is nothing to say */
 };
 
+/* Does the signature at the end of swap space's first page, in a partition or in a
+ * file, say that a suspended system lies there?
+ */
+#define FS_SWAP_SIGNATURE 10u	/* bytes */
+bool fs_is_hibernated(const uint8_t *signature);
+
 /* `volume` is borrowed until fs_close().  What no reader knows is opened too,
  * without files, and so is what is corrupt or not supported: then `note` says why.
  * Only I/O errors and lack of memory fail.

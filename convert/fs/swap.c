@@ -11,9 +11,9 @@
 #include "convert/fs/driver.h"
 #include "imgfmt/base/bytes.h"
 
-#define SIGNATURE 10u
+#define SIGNATURE FS_SWAP_SIGNATURE
 
-static bool is_suspended(const uint8_t *s)
+bool fs_is_hibernated(const uint8_t *s)
 {
 	static const char *const known[] = {
 		"S1SUSPEND", "S2SUSPEND", "ULSUSPEND", "LINHIB0001",
@@ -57,7 +57,7 @@ static int open_swap(struct fs *fs, struct err *e)
 			rc = img_read(fs->volume, header, sizeof(header), 1024);
 		if (rc)
 			return fail_rc(e, rc, "reading the swap header");
-		fs->id.hibernated = is_suspended(s);
+		fs->id.hibernated = fs_is_hibernated(s);
 		if (!fs->id.hibernated && memcmp(s, "SWAPSPACE2", 10) &&
 		    memcmp(s, "SWAP-SPACE", 10))
 			continue;

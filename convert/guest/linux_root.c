@@ -102,6 +102,49 @@ static void check_mounts(struct linux_guest *g)
 					     m[i].spec, m[i].type);
 }
 
+/* Is there a word of fstab's options? */
+static bool has_option(const char *options, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = options; (at = strstr(at, word)); at++)
+		if ((at == options || at[-1] == ',') &&
+		    (!at[len] || at[len] == ','))
+			return true;
+	return false;
+}
+
+/* Names that the old machine's disks and controllers had, where it is not clear
+ * which disk is meant; that of the root is found by what lies on it.
+ */
+static void check_names(struct linux_guest *g)
+{
+	const struct tree_mount *m;
+	size_t n;
+
+	m = tree_mounts(g->tree, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (m[i].volume || !strcmp(m[i].dir, "/") ||
+		    (strncmp(m[i].spec, "/dev/disk/by-id/", 16) &&
+		     strncmp(m[i].spec, "/dev/disk/by-path/", 18)))
+			continue;
+		if (has_option(m[i].options, "noauto") ||
+		    has_option(m[i].options, "nofail"))
+			linux_note(g, "/etc/fstab, line %u: %s is a name of the "
+				   "old machine's, and will not be found",
+				   m[i].line, m[i].spec);
+		else
+			linux_refuse(g, "device-name", "Name it by UUID= there "
+				     "(blkid shows it), in the guest, and shut "
+				     "the guest down.", "/etc/fstab, line %u, "
+				     "has %s for %s: a name that the disk has "
+				     "from its old controller, and which of the "
+				     "disks it means is not known here.",
+				     m[i].line, m[i].spec,
+				     *m[i].dir == '/' ? m[i].dir : "swap");
+	}
+}
+
 int linux_find_root(struct linux_guest *g, const struct volumes *v,
 		    struct err *e)
 {
@@ -125,9 +168,11 @@ int linux_find_root(struct linux_guest *g, const struct volumes *v,
 				   "is", volume_name(&v->list[i], name));
 		tree_close(t);
 	}
-	if (g->tree)
-		check_mounts(g);
-	else
+	if (!g->tree) {
 		refuse_no_root(g, v);
+		return 0;
+	}
+	check_mounts(g);
+	check_names(g);
 	return 0;
 }

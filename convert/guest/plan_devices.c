@@ -25,13 +25,16 @@ static bool is_found(const struct plan *p, const struct volume *v)
 
 /* "UUID=…" or "PARTUUID=…" of a device that is named by its path; NULL: it is not,
  * or has none, or no memory.  The kernel alone, without an initramfs, knows only
- * PARTUUID=.
+ * PARTUUID=.  `root`: it must be the root, whose volume is known in any case.
  */
-static char *lasting(const struct plan *p, const char *spec, bool kernel_alone)
+static char *lasting(const struct plan *p, const char *spec, bool root,
+		     bool kernel_alone)
 {
 	bool by_path = false;
 	const struct volume *v = tree_device(p->g->tree, spec, &by_path);
 
+	if (!v && root)
+		v = p->g->root;
 	if (!v || !by_path)
 		return NULL;
 	if (*v->id->uuid && !kernel_alone && is_found(p, v))
@@ -39,6 +42,13 @@ static char *lasting(const struct plan *p, const char *spec, bool kernel_alone)
 	if (v->part && *v->part->partuuid)
 		return str_printf("PARTUUID=%s", v->part->partuuid);
 	return NULL;
+}
+
+/* Behind the device of a line of fstab: is it the root's? */
+static bool is_root_line(const char *rest)
+{
+	rest += strspn(rest, " \t");
+	return *rest == '/' && strchr(" \t\n", rest[1]);
 }
 
 /* The word number `word` of each line that is no comment. */
@@ -65,7 +75,9 @@ static int edit_table(struct plan *p, const char *path, unsigned word,
 		len = strcspn(line + at, " \t\n");
 		spec = line[strspn(line, " \t")] == '#' ? NULL :
 			strndup(line + at, len);
-		name = spec ? lasting(p, spec, false) : NULL;
+		name = spec ? lasting(p, spec, !word && is_root_line(line + at +
+								     len),
+				      false) : NULL;
 		if (name) {
 			text_put(&out, line, at);
 			text_puts(&out, name);
@@ -117,7 +129,9 @@ static int changed_names(struct plan *p, const char *text, const char *const *ke
 			while (!is_edge(at[key + len]))
 				len++;
 			spec = strndup(at + key, len);
-			name = spec ? lasting(p, spec, kernel_alone) : NULL;
+			name = spec ? lasting(p, spec, !strncasecmp(at, "root=",
+								    5),
+					      kernel_alone) : NULL;
 			free(spec);
 		}
 		if (name) {

@@ -592,6 +592,87 @@ static const struct net_case net_cases[] = {
 	  .nics = { { .old_mac = MAC } }, .names = { "eth5" }, .codes = "" },
 };
 
+/* A second disk with one partition, and what fstab and root= call the first one's.
+ * What lasts stays, of the rest the root is known by what lies on it.
+ */
+static void open_two(struct guest *g, struct img *disks[2], const char *fstab)
+{
+	const struct file files[] = {
+		{ "etc/fstab", fstab }, { "data/x", "" },
+		{ "boot/grub/grub.cfg", "menuentry x {\nlinux /boot/vmlinuz-6.1.0 "
+		  "root=/dev/disk/by-id/scsi-36000c29-part1 ro\n}\n" },
+		{ "etc/default/grub", NULL }, { NULL, NULL },
+	};
+	struct img_open_args args = { .format = "raw" };
+
+	make_guest(files);
+	CHECK(fstree_run("cp disk disk2 && truncate -s 6M disk2 && printf '%%s\n' "
+			 "'label: dos' 'label-id: 0x87654321' 'start=2048' | "
+			 "sfdisk -q disk2 && mke2fs -q -F -t ext4 -L 'my data' -U "
+			 "22222222-2222-4333-8444-555555555555 -E offset=1048576 "
+			 "disk2 5M"));
+	CHECK_OK(img_open("disk", &args, &disks[0], &e));
+	CHECK_OK(img_open("disk2", &args, &disks[1], &e));
+	CHECK_OK(volumes_open(disks, 2, &g->v, &e));
+	CHECK_OK(linux_inspect(disks, &g->v, &g->g, &e));
+}
+
+static void close_two(struct guest *g, struct img *disks[2])
+{
+	linux_free(g->g);
+	volumes_close(&g->v);
+	CHECK_OK(img_close(disks[0], &e));
+	CHECK_OK(img_close(disks[1], &e));
+}
+
+static void test_names(void)
+{
+	static const char lasts[] = "LABEL=my\\040data /data ext4 defaults 0 0\n"
+		"PARTUUID=87654321-01 /data2 ext4 defaults 0 0\n"
+		"/dev/disk/by-label/my\\x20data /data3 ext4 noauto 0 0\n"
+		"/dev/disk/by-id/x-part1 /data4 ext4 ro,nofail 0 0\n";
+	static const char *const bad[] = {
+		"/dev/disk/by-id/scsi-36000c29-part1 /data ext4 defaults 0 0\n",
+		"/dev/disk/by-path/pci-0000:03:00.0-scsi-0:0:1:0-part1 /data ext4 "
+			"xnoauto,ro 0 0\n",
+		"/dev/disk/by-id/wwn-0x6000c29 none swap sw 0 0\n",
+	};
+	struct img *disks[2];
+	struct edits *ed;
+	struct guest g;
+	char text[600];
+
+	snprintf(text, sizeof(text), "/dev/disk/by-path/pci-0000:03:00.0-part1 / "
+		 "ext4 defaults 0 1\n/dev/sdb1 /data5 ext4 defaults 0 0\n%s", lasts);
+	open_two(&g, disks, text);
+	CHECK_EQ(g.g->n_refusals, 0);
+	CHECK_EQ(g.g->n_notes, 1);
+	plan(&g, NULL, 0, false, &ed);
+	snprintf(text, sizeof(text), "UUID=" UUID " / ext4 defaults 0 1\n"
+		 "UUID=22222222-2222-4333-8444-555555555555 /data5 ext4 defaults "
+		 "0 0\n%s", lasts);
+	check_file(ed, "/etc/fstab", text);
+	check_file(ed, "/boot/grub/grub.cfg", "root=UUID=" UUID " ro\n");
+	edits_free(ed);
+	close_two(&g, disks);
+	for (size_t i = 0; i < 3; i++) {
+		open_two(&g, disks, bad[i]);
+		CHECK_EQ(g.g->n_refusals, 1);
+		CHECK_STR(g.g->refusals[0].code, "device-name");
+		close_two(&g, disks);
+	}
+	/* With one disk it is clear. */
+	make_guest((const struct file[]){ { "etc/fstab", "/dev/disk/by-id/x-part1 "
+					    "/data ext4 ro 0 0\n" },
+					  { NULL, NULL } });
+	open_guest(&g);
+	CHECK_EQ(g.g->n_refusals, 0);
+	plan(&g, NULL, 0, false, &ed);
+	check_file(ed, "/etc/fstab", "UUID=" UUID " /data ext4 ro 0 0\n");
+	edits_free(ed);
+	close_guest(&g);
+}
+
 static void test_network(void)
 {
 	static const struct file none[] = {
@@ -632,9 +713,14 @@ static void test_network(void)
 #define PUT_AT(offset, text) "printf '" text "' | dd of=disk bs=1 seek=" offset \
 	" conv=notrunc status=none"
 
+/* The page that begins with SWAPPAGE becomes a swap file's, of a guest that sleeps. */
+#define ASLEEP_AT "at=$(grep -abo SWAPPAGE disk | head -1 | cut -d: -f1) && " \
+	"printf S1SUSPEND | dd of=disk bs=1 conv=notrunc seek=$((at + 4086))"
+
 static void test_refused(void)
 {
-	static const struct {
+	char swap[5001];
+	const struct {
 		struct file files[3];
 		const char *code, *command;
 	} cases[] = {
@@ -644,6 +730,14 @@ static void test_refused(void)
 		  "-s 4M swap && mkswap swap && printf S1SUSPEND | dd of=swap "
 		  "bs=1 seek=4086 conv=notrunc && dd if=swap of=disk bs=1M "
 		  "seek=16 conv=notrunc" },
+		/* In a swap file, by fstab and by the command line. */
+		{ { { "swap", swap }, { "etc/fstab", "/swap none swap sw 0 0\n" } },
+		  "hibernated", ASLEEP_AT },
+		{ { { "boot/grub/grub.cfg", "menuentry x {\n"
+		    "linux /boot/vmlinuz-6.1.0 root=/dev/sda1 resume=UUID=" UUID
+		    " resume_offset=2000\n}\n" } }, "hibernated",
+		  "printf S1SUSPEND | dd of=disk bs=1 conv=notrunc seek=$((1048576 + "
+		  "2000 * 4096 + 4086))" },
 		{ { { NULL, NULL } }, "uefi-only", "sfdisk --delete disk 1 && "
 		  "dd if=/dev/zero of=disk bs=440 count=1 conv=notrunc && "
 		  "truncate -s 20M disk && printf '%s\\n' 'label: gpt' "
@@ -664,6 +758,7 @@ static void test_refused(void)
 		  "dd if=/dev/zero of=disk bs=440 count=1 conv=notrunc" },
 	};
 
+	snprintf(swap, sizeof(swap), "SWAPPAGE%04990d", 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct linux_plan_args args = { 0 };
 		struct edits *ed;
@@ -853,6 +948,7 @@ int main(int argc, char **argv)
 	test_extlinux();
 	test_grub();
 	test_network();
+	test_names();
 	test_old_names();
 	test_dracut();
 	test_kernelopts();
