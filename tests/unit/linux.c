@@ -633,8 +633,7 @@ static void test_names(void)
 		"/dev/disk/by-id/x-part1 /data4 ext4 ro,nofail 0 0\n";
 	static const char *const bad[] = {
 		"/dev/disk/by-id/scsi-36000c29-part1 /data ext4 defaults 0 0\n",
-		"/dev/disk/by-path/pci-0000:03:00.0-scsi-0:0:1:0-part1 /data ext4 "
-			"xnoauto,ro 0 0\n",
+		"/dev/disk/by-path/pci-0000:03:00.0-part1 /d ext4 xnoauto,ro 0 0\n",
 		"/dev/disk/by-id/wwn-0x6000c29 none swap sw 0 0\n",
 	};
 	struct img *disks[2];
