@@ -266,8 +266,6 @@ static int read_rest(struct ovf *o)
 	} notes[] = {
 		{ "EulaSection", "ovf-eula",
 		  "There is a licence that somebody had to agree to." },
-		{ "BootOrderSection", "ovf-boot-order",
-		  "The order of boot devices is set." },
 		{ "ResourceAllocationSection", "ovf-limits",
 		  "CPU and memory have reservations or limits." },
 		{ "InstallSection", "ovf-install",
@@ -292,7 +290,7 @@ int ovf_read(struct reader *r)
 	static int (*const parts[])(struct ovf *o) = {
 		choose_system, find_hardware, read_hypervisor, read_identity,
 		read_os, ovf_read_refs, ovf_read_items, ovf_use_items,
-		read_config, ovf_read_vbox, read_rest,
+		read_config, ovf_read_vbox, ovf_read_boot, read_rest,
 	};
 	struct ovf o = { .r = r };
 	int rc;

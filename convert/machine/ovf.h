@@ -39,6 +39,7 @@ struct ovf_item {
 	uint64_t quantity;
 	const char *units;
 	bool has_quantity, optional;
+	size_t disk, nic;	/* 1 + its place in the machine; 0: it is none */
 	xmlNode *node;
 };
 
@@ -68,6 +69,8 @@ int ovf_read_items(struct ovf *o);
 int ovf_use_items(struct ovf *o);
 /* ovf_drives.c: an item that is a disk or drive. */
 int ovf_use_drive(struct ovf *o, const struct ovf_item *item);
+/* ovf_boot.c: the order of boot devices. */
+int ovf_read_boot(struct ovf *o);
 /* ovf_vbox.c: what VirtualBox says besides. */
 int ovf_read_vbox(struct ovf *o);
 

@@ -332,9 +332,16 @@ static int use_item(struct ovf *o, const struct ovf_item *i)
 
 int ovf_use_items(struct ovf *o)
 {
+	const struct machine *m = o->r->m;
 	int rc = 0;
 
-	for (size_t i = 0; i < o->n_items && !rc; i++)
-		rc = use_item(o, &o->items[i]);
+	for (size_t i = 0; i < o->n_items && !rc; i++) {
+		struct ovf_item *item = &o->items[i];
+		size_t n_disks = m->n_disks, n_nics = m->n_nics;
+
+		rc = use_item(o, item);
+		item->disk = m->n_disks > n_disks ? m->n_disks : 0;
+		item->nic = m->n_nics > n_nics ? m->n_nics : 0;
+	}
 	return rc;
 }

@@ -204,6 +204,38 @@ static void test_choices(void)
 }
 
 /* A billion laughs, a file of the host's, a DTD elsewhere. */
+/* VMware's order of boot devices: known when all that it names are. */
+static void check_boot(const char *attributes, unsigned disk, unsigned nic,
+		       bool known)
+{
+	char *text = ovf("ovf:href='a.vmdk'", "ovf:capacity='512'",
+			 ITEM(7, 10, "<r:Connection>n</r:Connection>")
+			 ITEM(9, 20, "")), *end = strstr(text, "</VirtualSystem>");
+	char *more = str_printf("%.*s<v:BootOrderSection %s><Info/>"
+				"</v:BootOrderSection>%s", (int)(end - text), text,
+				attributes, end);
+	struct machine m;
+
+	CHECK_OK(parse(more, NULL, &m));
+	CHECK_EQ(m.disks[0].boot_order, disk);
+	CHECK_EQ(m.nics[0].boot_order, nic);
+	CHECK(noted(&m, "ovf-boot-order") == !known);
+	machine_free(&m);
+	free(more);
+	free(text);
+}
+
+static void test_boot_order(void)
+{
+	check_boot("v:instanceId='4' v:type='disk'", 1, 0, true);
+	check_boot("v:instanceId='7  4 7' v:type='net disk net'", 2, 1, true);
+	check_boot("v:instanceId='5 4'", 1, 0, false);
+	check_boot("v:instanceId='9 4'", 1, 0, false);
+	check_boot("v:instanceId=' '", 0, 0, true);
+	check_boot("v:instanceId=''", 0, 0, false);
+	check_boot("v:type='disk'", 0, 0, false);
+}
+
 static void test_attacks(void)
 {
 	static const char *const attacks[] = {
@@ -299,6 +331,7 @@ int main(void)
 	test_references();
 	test_items();
 	test_choices();
+	test_boot_order();
 	test_attacks();
 	test_depth();
 	test_domain();
