@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "build.h"
 #include "imgfmt/base/buf.h"
+#include "vmx.h"
 
 static const struct {
 	const char *name;
@@ -241,6 +241,8 @@ int machine_read(const char *path, const struct machine_read_args *args,
 		rc = machine_parse(text, (size_t)len, path, &as, out, e);
 	if (!rc && package)
 		rc = machine_set(&out->source_format, "ova", e);
+	if (!rc && !strcmp(out->source_format, "vmx"))
+		rc = vmsd_read(path, out, e);
 	if (rc)
 		machine_free(out);
 	free(text);

@@ -36,6 +36,11 @@ bool vmx_true(const struct vmx *v, const char *fmt, ...)
 /* The first line whose key begins with `prefix`, and the one behind it; NULL. */
 const struct vmx_line *vmx_with(const struct vmx *v, const char *prefix);
 
+/* vmsd.c: what is said of snapshots in the file beside the .vmx `path`, if there is
+ * one: their number and notes.
+ */
+int vmsd_read(const char *path, struct machine *m, struct err *e);
+
 /* vmx_devices.c */
 int vmx_read_disks(struct reader *r, const struct vmx *v);
 int vmx_read_nics(struct reader *r, const struct vmx *v);

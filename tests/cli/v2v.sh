@@ -31,6 +31,16 @@ untouched() {
 # says WORDS: the error's
 says() { grep -qF -- "$1" errors || die "no \"$1\" in: $(cat errors)"; }
 
+# VMware's list of snapshots is told of, and hinders nothing.
+printf '%s\n' 'snapshot.numSnapshots = "2"' 'snapshot0.displayName = "before"' \
+	>vm/small.vmsd
+expect_exit 0 "$V2V" inspect vm/small.vmx
+grep -q 'There are 2 snapshots ("before", ...)' out || die "inspect: $(cat out)"
+expect_exit 0 "$V2V" convert --no-boot-test vm/small.vmx -o snap --to libvirt
+jq -e 'any(.losses[]; .code == "snapshots")' snap/small.report.json >/dev/null ||
+	die "$(cat snap/small.report.json)"
+rm -r snap vm/small.vmsd
+
 # inspect and plan
 expect_exit 0 "$V2V" inspect --output json vm/small.vmx
 jq -e '.machine.name == "small" and .guest.hostname == "small" and

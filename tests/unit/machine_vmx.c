@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* machine_vmx.c - VMX files: lines, encodings, devices, states, and bad ones. */
 #include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "convert/machine/formats.h"
 #include "tests/check.h"
+#include "tests/lib/scratch.h"
 
 static struct err e;
 
@@ -233,8 +236,73 @@ static void test_bad(void)
 	free(large);
 }
 
+static void put(const char *name, const char *text, size_t len)
+{
+	FILE *f = fopen(name, "w");
+
+	CHECK(f && fwrite(text, 1, len, f) == len && !fclose(f));
+}
+
+/* What note has this code? */
+static const char *note(const struct machine *m, const char *code)
+{
+	for (size_t i = 0; i < m->notes.n; i++)
+		if (!strcmp(m->notes.list[i].code, code))
+			return m->notes.list[i].text;
+	return "";
+}
+
+/* The list of snapshots beside the .vmx is told of, whatever is in it. */
+static void test_snapshots(void)
+{
+	static const char vmx[] = "displayName = \"x\"\n";
+	static const struct {
+		const char *vmsd, *code, *text;
+		unsigned n;
+	} cases[] = {
+		{ "snapshot.numSnapshots = \"1\"\nsnapshot0.displayName = "
+		  "\"before\"\n", "vmx-snapshots", "There is 1 snapshot "
+		  "(\"before\"); the disks are taken as they are now, and "
+		  "snapshots are not carried over.", 1 },
+		{ ".encoding = \"UTF-8\"\nsnapshot.numSnapshots = \"9\"\n"
+		  "snapshot0.displayName = \"a\"\nsnapshot2.displayName = "
+		  "\"b\"\n", "vmx-snapshots", "There are 9 snapshots (\"a\", "
+		  "\"b\", ...); the disks are taken as they are now, and "
+		  "snapshots are not carried over.", 9 },
+		{ "snapshot.numSnapshots = \"0\"\n", "vmx-snapshots", "", 0 },
+		{ "snapshot.numSnapshots = \"99999999\"\n", "vmx-snapshots", "",
+		  0 },
+		{ "", "vmx-snapshots", "", 0 },
+		{ "what\n", "vmx-line", "", 0 },
+		{ ".encoding = \"klingon\"\n", "vmsd-unreadable", "The list of "
+		  "snapshots, 'x.vmsd', is not understood: ", 0 },
+	};
+	struct machine m;
+
+	put("x.vmx", vmx, strlen(vmx));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		put("x.vmsd", cases[i].vmsd, strlen(cases[i].vmsd));
+		CHECK_OK(machine_read("x.vmx", NULL, &m, &e));
+		CHECK_EQ(m.n_snapshots, cases[i].n);
+		CHECK(!strncmp(note(&m, cases[i].code), cases[i].text,
+			       strlen(cases[i].text)));
+		CHECK(*cases[i].text || !*note(&m, cases[i].code));
+		machine_free(&m);
+	}
+	put("x.vmsd", "a\0b", 3);
+	CHECK_OK(machine_read("x.vmx", NULL, &m, &e));
+	CHECK(strstr(note(&m, "vmsd-unreadable"), "no text"));
+	machine_free(&m);
+	CHECK(!unlink("x.vmsd") && !mkfifo("x.vmsd", 0600));
+	CHECK_OK(machine_read("x.vmx", NULL, &m, &e));
+	CHECK(!m.notes.n);
+	machine_free(&m);
+}
+
 int main(void)
 {
+	scratch_enter();
+	test_snapshots();
 	test_lines();
 	test_encodings();
 	test_disks();
