@@ -72,6 +72,9 @@ int ext_enter(struct ext_write *w, const struct ext_place *at, ext2_ino_t ino,
 int ext_htree_check(struct ext_write *w, ext2_ino_t dir,
 		    const union ext_inode *inode, struct err *e);
 
+/* ext_quota.c: the accounts of users, groups and projects become right. */
+int ext_quota_update(struct ext_write *w, struct err *e);
+
 /* ext_orphan.c: free what had been deleted, cut what was to be cut. */
 int ext_orphans(struct ext_write *w, struct err *e);
 

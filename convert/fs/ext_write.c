@@ -20,10 +20,12 @@ static int check_features(const struct ext2_super_block *s, struct err *e)
 
 	if (ext2fs_has_feature_journal_dev(super))
 		return fail(e, ENOTSUP, "this is a journal, without files");
-	if (ext2fs_has_feature_quota(super))
-		return fail(e, ENOTSUP, "the file system has the feature quota, "
-			    "whose accounts would no longer be right; switch "
-			    "it off in the guest: tune2fs -O ^quota");
+	/* Whom attributes in inodes of their own are charged to is another tale. */
+	if (ext2fs_has_feature_quota(super) && ext2fs_has_feature_ea_inode(super))
+		return fail(e, ENOTSUP, "the file system has the features quota "
+			    "and ea_inode, whose accounts would no longer be "
+			    "right; switch quota off in the guest: tune2fs -O "
+			    "^quota");
 	if (ext2fs_has_feature_shared_blocks(super) ||
 	    ext2fs_has_feature_readonly(super))
 		return fail(e, ENOTSUP, "the file system is one that is never "
@@ -177,8 +179,12 @@ int ext_write_open(struct img *volume, int64_t now, struct ext_write **out,
 
 int ext_write_flush(struct ext_write *w, struct err *e)
 {
-	errcode_t code = ext2fs_flush(w->fs);
+	errcode_t code;
+	int rc = ext_quota_update(w, e);
 
+	if (rc)
+		return rc;
+	code = ext2fs_flush(w->fs);
 	return code ? ext_fail(e, code, "writing the file system") : 0;
 }
 

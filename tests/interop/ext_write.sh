@@ -33,6 +33,17 @@ what() {
 		xargs -0 sha1sum)
 }
 
+# Root has a limit: the hard one of bytes, in the first account of users, which is
+# in the sixth KiB of the file.
+limit() {
+	local block
+	block=$(debugfs -R 'bmap <3> 1' image 2>/dev/null)
+	printf '\0\0\0\100' | dd of=image bs=1 conv=notrunc status=none \
+		seek=$((block * 4096 + 1024 + 16 + 8 + 3 * 8))
+	debugfs -R 'get_quota user 0' image 2>/dev/null | grep -q ' 1073741824 ' ||
+		die "no limit was set"
+}
+
 # one NAME MKE2FS-ARGUMENTS...
 one() {
 	[[ $1 =~ ${ONLY:-} ]] || return 0
@@ -45,10 +56,14 @@ one() {
 	# mke2fs makes no hash trees.
 	e2fsck -fyD image >fsck.log 2>&1 || [ $? = 1 ] ||
 		die "$name: mke2fs's: $(cat fsck.log)"
+	[[ $name != quota* ]] || limit
 	"$random" image model "$seed" "${STEPS:-400}" ||
 		die "$name, seed $seed: random changes failed"
-	e2fsck -fn image >fsck.log 2>&1 ||
+	e2fsck -fn image >fsck.log 2>&1 && ! grep QUOTA fsck.log ||
 		die "$name, seed $seed: $(cat fsck.log)"
+	[[ $name != quota* ]] ||
+		debugfs -R 'get_quota user 0' image 2>/dev/null |
+		grep -q ' 1073741824 ' || die "$name: a limit is lost"
 	[ "$name" != ext4 ] || debugfs -R 'htree_dump /etc/many' image 2>&1 |
 		grep -q 'Indirect levels' || die "no hash tree was tested"
 	mkdir out
@@ -72,6 +87,7 @@ one ext4-1k -t ext4 -b 1024
 one csum-seed -t ext4 -O metadata_csum_seed,orphan_file
 one bigalloc -t ext4 -O bigalloc -C 16384
 one inline-data -t ext4 -O inline_data
+one quota -t ext4 -b 4096 -O quota
 [ -n "${CHECK_ALL:-}" ] || exit 0
 one ext2 -t ext2
 one ext4-2k -t ext4 -b 2048 -I 512
@@ -85,6 +101,9 @@ one bigalloc-1k -t ext4 -b 1024 -O bigalloc -C 16384
 one inline-data-1k -t ext4 -b 1024 -I 1024 -O inline_data
 one ea-inode -t ext4 -O ea_inode,large_dir
 one project -t ext4 -O project -I 256
+one quota-project -t ext4 -b 4096 -O quota,project,orphan_file -I 256 \
+	-E quotatype=usrquota:grpquota:prjquota
+SIZE=96M one quota-bigalloc -t ext4 -b 4096 -O quota,bigalloc -C 16384
 one casefold -t ext4 -O casefold,stable_inodes,encrypt,verity
 one mmp -t ext4 -O mmp
 one fast-commit -t ext4 -O fast_commit

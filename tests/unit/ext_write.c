@@ -328,7 +328,7 @@ static void test_refused(void)
 	make("-t ext2");
 	debugfs("ssv state 0");
 	refused(-EBUSY, "not unmounted");
-	make("-t ext4 -O quota");
+	make("-t ext4 -O quota,ea_inode");
 	refused(-ENOTSUP, "quota");
 	make("-t ext4 -O mmp -E mmp_update_interval=1");
 	/* debugfs would wait whether somebody else counts. */
@@ -579,6 +579,80 @@ static void test_hostile(const char *options, unsigned n)
 	img_close(whole, NULL);
 }
 
+#define QUOTA_BLOCKS 6u		/* of a file with accounts in one data block */
+
+/* Where the blocks of the users' quota file lie. */
+static void quota_blocks(uint64_t at[QUOTA_BLOCKS])
+{
+	unsigned long long block;
+	FILE *f;
+
+	shell("for i in 0 1 2 3 4 5; do debugfs -R \"bmap <3> $i\" image "
+	      "2>/dev/null; done >blocks");
+	f = fopen("blocks", "r");
+	CHECK(f);
+	for (unsigned i = 0; i < QUOTA_BLOCKS; i++) {
+		CHECK_EQ(fscanf(f, "%llu", &block), 1);
+		at[i] = block * 1024;
+	}
+	fclose(f);
+}
+
+/* Write a file, with `len` bytes at `at` of the quota file changed before. */
+static int write_charged(const uint64_t *blocks, uint64_t at, const void *bytes,
+			 size_t len, struct err *e)
+{
+	static const struct ext_new n = { 0644, 12345, 0 };
+	struct img *img = load();
+	int rc;
+
+	CHECK_EQ(img_write(img, bytes, len, blocks[at / 1024] + at % 1024), 0);
+	rc = ext_write_open(img, NOW, &w, e);
+	if (!rc) {
+		rc = ext_write_file(w, "etc/new", data, 5000, &n, e);
+		if (!rc)
+			rc = ext_write_flush(w, e);
+		ext_write_close(w);
+	}
+	img_close(img, NULL);
+	return rc;
+}
+
+/* Accounts that do not make sense are refused, and never believed. */
+static void test_quota(unsigned many)
+{
+	static const struct {
+		uint64_t at;
+		uint8_t bytes[4];
+		const char *words;
+	} bad[] = {
+		{ 0, { 1 }, "does not begin as one" },
+		{ 4, { 2 }, "does not begin as one" },
+		{ 1024, { 1 }, "leads out of it" },
+		{ 1024, { 200, 1 }, "leads out of it" },
+		{ 1028, { 2 }, "twice" },
+		{ 4096, { 0xff, 0xff, 0xff, 0xff }, "leads out of it" },
+		{ 4096 + 4 * 7, { 5 }, "an account is missing" },
+	};
+	struct err e = { "" };
+	uint64_t blocks[QUOTA_BLOCKS];
+
+	make("-t ext4 -O quota");
+	quota_blocks(blocks);
+	CHECK_OK(write_charged(blocks, 40, "", 1, &e));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		CHECK_EQ(write_charged(blocks, bad[i].at, bad[i].bytes, 4, &e), -EUCLEAN);
+		CHECK(strstr(e.text, bad[i].words) &&
+		      strstr(e.text, "quota file in inode 3"));
+	}
+	for (unsigned i = 0; i < many; i++) {
+		uint8_t byte = (uint8_t)pick(pick(2) ? 8 : 256);
+
+		e.text[0] = 0;
+		CHECK(!write_charged(blocks, pick(6 * 1024), &byte, 1, &e) || e.text[0]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *path = getenv("PATH");
@@ -606,5 +680,6 @@ int main(int argc, char **argv)
 	test_orphans("-t ext3");
 	test_hostile("-t ext4 -O ^metadata_csum", many);
 	test_hostile("-t ext2", many);
+	test_quota(many);
 	return 0;
 }
