@@ -24,7 +24,8 @@ STATE_TRANSIENT(struct vm, "devices, saved as such",
 		pic, ioapic, pci, fwcfg, acpi, balloon, vga, kbd,
 		n_serials, n_mmio);
 STATE_TRANSIENT(struct vm, "what boots was loaded, and is in memory", boot);
-STATE_TRANSIENT(struct vm, "of this process", loop, wake_fd, debugger, from_disk);
+STATE_TRANSIENT(struct vm, "of this process", loop, wake_fd, debugger, from_disk,
+		first_pages, pages_noted);
 STATE_TRANSIENT(struct vm, "it stands still",
 		lock, changed, state, holding, paused, stop, pauses_lock,
 		pauses, pause_lock, devices_run, live);

@@ -25,6 +25,7 @@
 #include "mem.h"
 #include "random.h"
 #include "vmm.h"
+#include "pages.h"
 #include "watch.h"
 
 /* What a debugger wants of a vCPU; changed while it is parked. */
@@ -106,6 +107,8 @@ struct vm {
 	struct vcpu *vcpus;		/* config.topology.cpus of them */
 	_Atomic uint8_t *from_disk;	/* watch.c's: a byte for a page of RAM; NULL:
 					 * nobody looks on */
+	struct pages first_pages;	/* its, too: as the first program began */
+	_Atomic bool pages_noted;
 
 	/* run.c's, with the machine lock. */
 	pthread_mutex_t lock;

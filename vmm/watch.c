@@ -8,6 +8,16 @@
 
 #include "vmm/vm.h"
 
+/* The first program begins.  What cannot be known is taken for new. */
+static unsigned first_program(struct vm *vm)
+{
+	if (vm->accel->looks)
+		return WATCH_NEW_PROGRAM;
+	if (!vm->from_disk || atomic_exchange(&vm->pages_noted, true))
+		return 0;
+	return pages_note(&vm->first_pages, &vm->mem) ? WATCH_NEW_PROGRAM : 0;
+}
+
 void watch_mode(struct vm *vm, _Atomic uint8_t *seen, unsigned mode)
 {
 	uint8_t before = atomic_load_explicit(seen, memory_order_relaxed);
@@ -15,6 +25,8 @@ void watch_mode(struct vm *vm, _Atomic uint8_t *seen, unsigned mode)
 
 	if (!(mode & ~(unsigned)before))
 		return;
+	if (w && mode & ~(unsigned)before & WATCH_USER)
+		mode |= first_program(vm);
 	atomic_store_explicit(seen, (uint8_t)(before | mode),
 			      memory_order_relaxed);
 	if (w && w->mode)
@@ -41,11 +53,14 @@ void watch_reset(struct vm *vm)
 {
 	if (vm->from_disk)
 		memset((void *)vm->from_disk, 0, vm->mem.ram / MEM_PAGE);
+	pages_forget(&vm->first_pages);
+	atomic_store(&vm->pages_noted, false);
 }
 
 void watch_fini(struct vm *vm)
 {
 	free((void *)vm->from_disk);
+	pages_forget(&vm->first_pages);
 }
 
 static bool programs_run(const struct vm *vm)
@@ -72,10 +87,18 @@ void watch_read(struct vm *vm, const void *host, uint64_t len)
 
 void watch_program(struct vm *vm, _Atomic uint8_t *seen, uint64_t offset)
 {
-	if (vm && vm->from_disk && offset < vm->mem.ram &&
-	    atomic_load_explicit(&vm->from_disk[offset / MEM_PAGE],
-				 memory_order_relaxed))
-		watch_mode(vm, seen, WATCH_DISK_PROGRAM);
+	uint64_t page = offset / MEM_PAGE;
+	unsigned mode = 0;
+
+	if (!vm || !vm->from_disk || offset >= vm->mem.ram)
+		return;
+	if (atomic_load_explicit(&vm->from_disk[page], memory_order_relaxed))
+		mode |= WATCH_DISK_PROGRAM;
+	if (!(atomic_load_explicit(seen, memory_order_relaxed) &
+	      WATCH_NEW_PROGRAM) &&
+	    !pages_have(&vm->first_pages, vm->mem.base + page * MEM_PAGE))
+		mode |= WATCH_NEW_PROGRAM;
+	watch_mode(vm, seen, mode);
 }
 
 void vm_look(struct vm *vm)

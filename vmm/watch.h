@@ -26,6 +26,11 @@ struct vm_net_host;
 #define WATCH_DISK_PROGRAM 0x10u
 /* Instructions that are zeroes, as where a jump went astray; KVM does not tell. */
 #define WATCH_ZEROES	0x20u
+/* A program in pages that were nowhere in memory when the first program began: not
+ * one of an initramfs, whatever that reads.  KVM does not tell, and has this with
+ * WATCH_USER.
+ */
+#define WATCH_NEW_PROGRAM 0x40u
 
 enum watch_port {
 	WATCH_SERIAL1, WATCH_SERIAL2, WATCH_SERIAL3, WATCH_SERIAL4,
@@ -56,8 +61,9 @@ struct vm_watch {
 void watch_mode(struct vm *vm, _Atomic uint8_t *seen, unsigned mode);
 void watch_text(struct vm *vm, enum watch_port port, uint8_t byte);
 
-/* For WATCH_DISK_PROGRAM: the first disk's data came to `host`, guest memory; and
- * the CPU that has seen `seen` will run a program's code at `offset` of it (mem.h).
+/* For WATCH_DISK_PROGRAM and WATCH_NEW_PROGRAM: the first disk's data came to `host`,
+ * guest memory; and the CPU that has seen `seen` will run a program's code at `offset`
+ * of it (mem.h).
  */
 void watch_read(struct vm *vm, const void *host, uint64_t len);
 void watch_program(struct vm *vm, _Atomic uint8_t *seen, uint64_t offset);

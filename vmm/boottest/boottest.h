@@ -22,7 +22,8 @@
  * Linux answers for the addresses of one at the others.  When everything else is
  * there, the test waits a minute of the guest's for those that lack.
  *
- * Words are proof of root, init and login only after ring 3 and the reads: a boot
+ * Words are proof of init and login only after the root, and when a program has run
+ * that was nowhere in memory when the first one began (WATCH_NEW_PROGRAM): a boot
  * menu, a command line and an initramfs can say anything.  A login is believed
  * when nothing fatal follows for a while, which is longer as long as no program was
  * seen to be the disk's.

@@ -83,7 +83,7 @@ static const struct cause causes[] = {
 	[CAUSE_INITRAMFS_SHELL] = { "initramfs-shell",
 		"the initramfs gave up, and waits at its shell", NULL },
 	[CAUSE_NO_LOGIN] = { "no-login",
-		"programs of the disk run, but login was never reached",
+		"the root was read, but login was never reached",
 		"look whether a console has a getty (systemctl enable "
 		"serial-getty@ttyS0), and what the system waits for" },
 	[CAUSE_NETWORK_SILENT] = { "network-silent",

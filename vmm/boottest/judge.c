@@ -171,8 +171,10 @@ static void add_evidence(const struct boot_test *bt, struct boot_verdict *v,
 		add_fact(v, v->ns, "no driver of the kernel's has set the disk "
 			 "up");
 	if (b->early_login)
-		add_fact(v, b->early_line.ns, "not believed, as no root had "
-			 "been read: \"%.150s\"", b->early_line.text);
+		add_fact(v, b->early_line.ns, "not believed, as no %s: "
+			 "\"%.150s\"", b->stage < BOOT_ROOT ?
+			 "root had been read" : "program of the root's had run",
+			 b->early_line.text);
 	for (unsigned i = n; i > 0; i--)
 		add(v, &bt->recent[(bt->n_recent - i) % RECENT]);
 }

@@ -11,7 +11,8 @@
  *	SPOKEN_ROOT bytes, and the kernel says that it mounted a file system.
  *
  * An initramfs that looks at superblocks, or repairs them, and says "login:" has none
- * of these.  One that does more is not believed at once: what is fatal may follow.
+ * of these.  Of one that reads more, words are not believed: the programs that it runs
+ * were all in memory when the first of them began, and those of a root were not.
  */
 #include <stdio.h>
 #include <string.h>
@@ -132,6 +133,12 @@ static void root_proof(const struct boot *b, char proof[BOOT_LINE_MAX])
 		 b->mounted ? "; the kernel has mounted a file system" : "");
 }
 
+bool boot_root_runs(const struct boot *b)
+{
+	return b->stage >= BOOT_ROOT &&
+		b->modes & (WATCH_DISK_PROGRAM | WATCH_NEW_PROGRAM);
+}
+
 /* What disk and CPU prove by themselves. */
 static void look(struct boot_test *bt)
 {
@@ -146,7 +153,8 @@ static void look(struct boot_test *bt)
 		root_proof(b, proof);
 		boot_reach(bt, BOOT_ROOT, proof);
 	}
-	if (b->stage == BOOT_ROOT && b->wrote && b->root_bytes >= SILENT_INIT)
+	if (b->stage == BOOT_ROOT && boot_root_runs(b) && b->wrote &&
+	    b->root_bytes >= SILENT_INIT)
 		boot_reach(bt, BOOT_INIT, "much was read from the root, and "
 			   "something written");
 }
@@ -290,9 +298,12 @@ static void take_rule(struct boot_test *bt, const struct rule *rule,
 		look(bt);
 		break;
 	case RULE_INIT:
-		boot_reach(bt, BOOT_INIT, text);
+		if (boot_root_runs(&bt->now))
+			boot_reach(bt, BOOT_INIT, text);
 		break;
 	case RULE_LOGIN:
+		if (!boot_root_runs(&bt->now))
+			break;
 		forgive_emergency(bt);
 		boot_reach(bt, BOOT_LOGIN, text);
 		break;
@@ -305,7 +316,7 @@ static void early(struct boot_test *bt, enum boot_source source,
 {
 	unsigned i = 0;
 
-	if (bt->now.early_login || bt->now.stage >= BOOT_ROOT)
+	if (bt->now.early_login || boot_root_runs(&bt->now))
 		return;
 	while ((i = rules_match(&bt->rules, i, BOOT_LOGIN, text)) <
 	       boot_n_rules) {

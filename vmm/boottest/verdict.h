@@ -110,6 +110,8 @@ uint64_t boot_host_s(void);
 void boot_keep(struct boot_test *bt, enum boot_source source, const char *text);
 void boot_unfinished(struct boot_test *bt);	/* lines without an end */
 void boot_tick(struct boot_test *bt);
+/* Is the root there, and runs a program that no initramfs had? */
+bool boot_root_runs(const struct boot *b);
 
 /* network.c; the lock is held, but for begin. */
 void boot_network_begin(struct boot_test *bt);
