@@ -409,6 +409,10 @@ static void test_causes(void)
 		ROW(initramfs_without_disk, "ALERT!  UUID=1a-2b does not exist."
 		    "  Dropping to a shell!\n(initramfs) ", KERNEL,
 		    NO_DISK_DRIVER),
+		ROW(initramfs_without_disk, "Entering emergency mode. Exit the "
+		    "shell to continue.\n", KERNEL, NO_DISK_DRIVER),
+		ROW(initramfs, "Entering emergency mode. Exit the shell to "
+		    "continue.\n", KERNEL, EMERGENCY),
 		ROW(initramfs, "ALERT!  UUID=1a-2b does not exist.  Dropping to"
 		    " a shell!\n(initramfs) ", KERNEL, ROOT_NOT_FOUND),
 		ROW(initramfs, "VFS: Unable to mount root fs on unknown\n",
@@ -459,6 +463,14 @@ static void test_ends(void)
 		  .stage = BOOT_INIT, .cause = CAUSE_NO_LOGIN },
 		{ "a silent loader", AFTER(loads, WAIT(200000)), VM_STOPPED,
 		  .stage = BOOT_LOADER, .cause = CAUSE_LOADER_STUCK },
+		{ "a silent search", AFTER(initramfs_without_disk, WAIT(200000)),
+		  VM_STOPPED, .stage = BOOT_KERNEL,
+		  .cause = CAUSE_NO_DISK_DRIVER,
+		  .says = "no driver of the kernel's has set the disk up" },
+		{ "a silent initramfs", AFTER(initramfs, WAIT(200000)),
+		  VM_STOPPED, .stage = BOOT_KERNEL, .cause = CAUSE_STUCK },
+		{ "a silent kernel", AFTER(kernel, WAIT(200000)), VM_STOPPED,
+		  .stage = BOOT_KERNEL, .cause = CAUSE_STUCK },
 		{ "a silent sector", AFTER(boots_sector, WAIT(200000)),
 		  VM_STOPPED, .stage = BOOT_FIRMWARE,
 		  .cause = CAUSE_DEAD_BOOT_SECTOR },

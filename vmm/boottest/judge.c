@@ -8,6 +8,8 @@
 
 /* Was something said or read in the last part of the time that the host gave? */
 #define ALIVE_PART 5u
+/* Drivers that an initramfs has are there a few seconds after its first program. */
+#define SEARCH_NS (60 * NS_PER_S)
 
 static bool alive(const struct boot_test *bt)
 {
@@ -55,6 +57,15 @@ static enum boot_cause named(const struct boot_test *bt)
 	return CAUSE_NONE;
 }
 
+/* Has an initramfs looked for its disk so long that no driver will come? */
+static bool searched(const struct boot_test *bt)
+{
+	const struct boot *b = &bt->now;
+
+	return b->stage == BOOT_KERNEL && b->modes & WATCH_USER && !b->driver &&
+		bt->over_ns - b->user_ns >= SEARCH_NS;
+}
+
 /* More is known of the disk than was said. */
 static enum boot_cause refine(const struct boot_test *bt, enum boot_cause cause)
 {
@@ -66,6 +77,13 @@ static enum boot_cause refine(const struct boot_test *bt, enum boot_cause cause)
 	case CAUSE_ROOT_NOT_FOUND:
 	case CAUSE_INITRAMFS_SHELL:
 		return bt->now.driver ? cause : CAUSE_NO_DISK_DRIVER;
+	case CAUSE_EMERGENCY:
+		/* That of an initramfs with systemd, as dracut's. */
+		return bt->now.stage == BOOT_KERNEL && !bt->now.driver ?
+			CAUSE_NO_DISK_DRIVER : cause;
+	case CAUSE_STUCK:
+		/* dracut with "quiet" says nothing for minutes. */
+		return searched(bt) ? CAUSE_NO_DISK_DRIVER : cause;
 	default:
 		return cause;
 	}

@@ -189,6 +189,8 @@ void boot_disk(struct boot_test *bt, bool write, uint64_t sector, uint64_t n)
 void boot_modes(struct boot_test *bt, unsigned seen)
 {
 	boot_progress(bt);
+	if (seen & ~bt->now.modes & WATCH_USER)
+		bt->now.user_ns = vm_now(bt->vm);
 	bt->now.modes |= seen;
 	if (seen & WATCH_PAGING)
 		boot_reach(bt, BOOT_KERNEL, "paging was switched on");

@@ -45,6 +45,7 @@ struct boot {
 	enum boot_stage stage;
 	struct boot_moment stages[BOOT_N_STAGES];
 	unsigned modes;			/* WATCH_* */
+	uint64_t user_ns;		/* when the first program ran */
 	bool sector_started;		/* the firmware says so */
 	bool driver;			/* the kernel's, of the disk */
 	uint64_t features;
