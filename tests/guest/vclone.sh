@@ -18,23 +18,7 @@ image=$("$guests/build" 12-list-mbr-path-ifupdown) || got=$?
 [ $got = 0 ] || die "the guest cannot be made"
 # With its network card, whose MAC the guest's configuration will name.
 "$VIMG" convert -O vmdk "$image" golden.vmdk
-cat >golden.vmx <<EOF
-.encoding = "UTF-8"
-config.version = "8"
-virtualHW.version = "19"
-displayName = "golden"
-guestOS = "debian12-64"
-memsize = "1024"
-scsi0.present = "TRUE"
-scsi0.virtualDev = "pvscsi"
-scsi0:0.present = "TRUE"
-scsi0:0.fileName = "golden.vmdk"
-ethernet0.present = "TRUE"
-ethernet0.virtualDev = "vmxnet3"
-ethernet0.addressType = "static"
-ethernet0.address = "$mac"
-ethernet0.pciSlotNumber = "192"
-EOF
+describe golden.vmdk >golden.vmx
 "$V2V" convert golden.vmx -o golden --to libvirt --no-boot-test -q ||
 	die "the guest cannot be converted"
 rm golden.vmdk
