@@ -235,8 +235,10 @@ static char *flow_start(char *line, const char *end)
 	return NULL;
 }
 
-static void yaml_text(struct yaml *y, char *p)
+void linux_netplan_text(struct linux_guest *g, const char *path, char *p)
 {
+	struct yaml y = { .g = g, .path = path };
+
 	while (*p) {
 		size_t len = strcspn(p, "\n"), indent = strspn(p, " \t");
 		char *next = p + len + (p[len] == '\n');
@@ -245,17 +247,17 @@ static void yaml_text(struct yaml *y, char *p)
 		if (open) {
 			bracket = *open;
 			*open = 0;
-			yaml_line(y, p + indent, indent);
+			yaml_line(&y, p + indent, indent);
 			*open = bracket;
 			indent = (size_t)(open - p);
-			yaml_flow(y, &open, indent, 0);
+			yaml_flow(&y, &open, indent, 0);
 			next = open + strcspn(open, "\n");
 			next += *next == '\n';
 		} else {
 			p[len] = 0;
 			if (len && p[len - 1] == '\r')
 				p[len - 1] = 0;
-			yaml_line(y, p + indent, indent);
+			yaml_line(&y, p + indent, indent);
 		}
 		p = next;
 	}
@@ -268,16 +270,15 @@ int linux_netplan(struct linux_guest *g, struct err *e)
 	int rc = linux_names(g, "/etc/netplan", &names, &n, e);
 
 	for (size_t i = 0; i < n && !rc; i++) {
-		struct yaml y = { .g = g };
-		char *text;
+		char *text, *path;
 
 		if (!text_ends(names[i], ".yaml"))
 			continue;
-		y.path = linux_printf(g, "/etc/netplan/%s", names[i]);
-		rc = linux_text(g, y.path, &text, e);
+		path = linux_printf(g, "/etc/netplan/%s", names[i]);
+		rc = linux_text(g, path, &text, e);
 		if (rc || !text)
 			continue;
-		yaml_text(&y, text);
+		linux_netplan_text(g, path, text);
 		free(text);
 	}
 	free(names);

@@ -67,6 +67,8 @@ int linux_kernels(struct linux_guest *g, const char *default_kernel,
 int linux_network(struct linux_guest *g, struct err *e);
 int linux_network_files(struct linux_guest *g, struct err *e);
 int linux_netplan(struct linux_guest *g, struct err *e);
+/* One file of it; changes the text. */
+void linux_netplan_text(struct linux_guest *g, const char *path, char *text);
 int linux_tools(struct linux_guest *g, struct err *e);
 int linux_swap(struct linux_guest *g, const struct volumes *v, struct err *e);
 
