@@ -38,6 +38,18 @@ expect_exit() {
 	[ "$got" = "$want" ] ||
 		die "$*: exit status $got, wanted $want: $(cat out errors)"
 }
+# took CMD...: how long it takes, in milliseconds, in $took
+took() {
+	local start
+	start=$(date +%s%3N)
+	"$@"
+	took=$(($(date +%s%3N) - start))
+}
+# sleep_below MS: a random time, shorter than that
+sleep_below() {
+	local ms=$(((RANDOM * 32768 + RANDOM) % $1))
+	sleep $((ms / 1000)).$(printf %03d $((ms % 1000)))
+}
 same_content() { cmp "$1" "$2" || die "$1 and $2 differ"; }
 # known FILE... -- WORD...: with CHECK_ALL, was this found to be right before, with
 # this script, these files' content (the programs under test, the image) and these

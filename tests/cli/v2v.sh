@@ -82,10 +82,12 @@ expect_exit 1 "$V2V" undo used.raw lv/small-disk1.undo
 says 'changed elsewhere since its conversion'
 same_content used.before used.raw
 # Killed at any moment, and done again.
-for ((i = 0; i < ${CHECK_ALL:+4}0 + 5; i++)); do
+cp lv/small-disk1.qcow2 used.qcow2
+took "$V2V" undo -q used.qcow2 lv/small-disk1.undo
+for ((i = 0; i < ${CHECK_ALL:+4}5; i++)); do
 	cp lv/small-disk1.qcow2 used.qcow2
 	"$V2V" undo -q used.qcow2 lv/small-disk1.undo &
-	sleep "0.00$((RANDOM % 10))$((RANDOM % 10))"
+	sleep_below $((took * 6 / 5 + 10))
 	kill -9 $! 2>/dev/null || :
 	wait $! 2>/dev/null || :
 	expect_exit 0 "$V2V" undo used.qcow2 lv/small-disk1.undo
@@ -187,10 +189,11 @@ sum=$(cat small.raw vm/* | sha256sum)
 complete=0
 n_kills=10
 [ -z "${CHECK_ALL-}" ] || n_kills=50
+took "$V2V" convert --no-boot-test -q vm/small.vmx -o k --to libvirt
 for ((i = 0; i < n_kills; i++)); do
 	rm -rf k
 	"$V2V" convert --no-boot-test -q vm/small.vmx -o k --to libvirt &
-	sleep "0.0$((RANDOM % 90 + 10))"
+	sleep_below $((took * 6 / 5 + 10))
 	kill -9 $! 2>/dev/null || :
 	wait $! 2>/dev/null || :
 	n=$(ls k 2>/dev/null | wc -l)
