@@ -210,6 +210,10 @@ void virtio_queue_go(struct virtio *v, struct vq *q)
 	q->event_idx = virtio_has(v, VIRTIO_F_RING_EVENT_IDX);
 	q->indirect = virtio_has(v, VIRTIO_F_RING_INDIRECT_DESC);
 	q->live = driver_ok(v) && !v->paused;
+	/* What waits is looked up anew, as it is where this machine's state is
+	 * loaded.
+	 */
+	q->n_seen = 0;
 	pthread_mutex_unlock(&q->lock);
 }
 
