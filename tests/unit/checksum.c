@@ -176,6 +176,35 @@ static void check_below(size_t size, bool compress)
 	CHECK_OK(img_close(overlay, &e));
 }
 
+/* What the overlay hides must be read for the sum, and that may fail. */
+static void check_bad_below(void)
+{
+	struct copy_args how = {
+		.checksum = checksum_find("xxh3"), .checksum_backing = true,
+		.n_sources = 1,
+	};
+	struct copy_result r;
+	struct img *overlay;
+	uint64_t seed = 5;
+	struct sheet s;
+
+	sheet_init(&s, 40 * BLOCK);
+	sheet_fill(&s, &seed, 512);
+	for (uint64_t i = 0; i < s.size / SHEET_SECTOR; i++)
+		s.state[i] = SHEET_DATA;
+	CHECK_OK(overlay_open(sheet_open(&s, NULL), &overlay, &e));
+	CHECK_OK(img_zero(overlay, 2 * BLOCK, 4 * BLOCK, 0));
+	s.bad[5 * BLOCK / SHEET_SECTOR] = 1;
+	how.sources = &overlay;
+	CHECK_EQ(copy_run(&how, &r, &e), -EIO);
+	copy_result_fini(&r);
+	how.checksum_backing = false;
+	CHECK_OK(copy_run(&how, &r, &e));
+	copy_result_fini(&r);
+	CHECK_OK(img_close(overlay, &e));
+	sheet_fini(&s);
+}
+
 /* Who has no backing file cannot be asked for its sum. */
 static void check_no_below(void)
 {
@@ -202,6 +231,7 @@ int main(void)
 	check_below(7654321, false);
 	check_below(5 * BLOCK + 1, true);
 	check_no_below();
+	check_bad_below();
 	CHECK(!checksum_find("md4"));
 	test_known();
 	test_storage();

@@ -297,6 +297,19 @@ static void test_no_memory(void)
 	compare(disk, before, SIZE);
 	img_close(disk, NULL);
 	img_close(file, NULL);
+
+	file = undo_file(overlay, sum(SIZE, "xxh3"), NULL);
+	disk = memory(after, SIZE);
+	n = 0;
+	do {
+		alloc_fail(++n);
+		rc = undo_try(file, disk, &e);
+		total = alloc_fail(0);
+		CHECK(!rc || rc == -ENOMEM);
+	} while (n <= total);
+	compare(disk, after, SIZE);
+	img_close(disk, NULL);
+	img_close(file, NULL);
 	img_close(overlay, NULL);
 }
 
