@@ -4,8 +4,7 @@
  *
  * linux inspect IMAGE...: a real one, as JSON.  linux plan IMAGE...: the edits, for
  * people.  linux apply IMAGE...: make them; the images are changed.  MAC in the
- * environment is the card's.  It is long because most of it is tables: the files of
- * each kind of guest, and what must be seen and planned of them.
+ * environment is the card's.
  * time limit: 300 s
  */
 #include <errno.h>
@@ -17,175 +16,12 @@
 #include "convert/guest/linux.h"
 #include "tests/check.h"
 #include "tests/lib/fstree.h"
-#include "tests/lib/scratch.h"
+#include "tests/lib/linuxguest.h"
 
-#define UUID "11111111-2222-4333-8444-555555555555"
-#define MAC "00:50:56:aa:bb:cc"
+#define UUID GUEST_UUID
+#define MAC GUEST_MAC
 
 static struct err e;
-
-/* A file of a guest; text NULL: none. */
-struct file {
-	const char *path, *text;
-};
-
-static const struct file usual[] = {
-	{ "etc/os-release", "NAME=x\nID=debian\nVERSION_ID=\"12\"\n"
-	  "PRETTY_NAME='Debian GNU/Linux 12'\n" },
-	{ "etc/hostname", "old\n" },
-	{ "etc/machine-id", "0123456789abcdef0123456789abcdef\n" },
-	{ "etc/fstab", "# root\n/dev/sda1\t/ ext4 defaults 0 1\n"
-	  "/dev/sdz9 /none ext4 noauto 0 0\n" },
-	{ "etc/network/interfaces", "auto lo\niface lo inet loopback\n"
-	  "iface ens192 inet static\n address 192.0.2.10\n netmask "
-	  "255.255.255.0\n gateway 192.0.2.1\n" },
-	{ "etc/default/grub", "GRUB_CMDLINE_LINUX=\"resume=/dev/sda1\"\n" },
-	{ "boot/grub/grub.cfg", "set default=\"0\"\nmenuentry 'Debian' --class x "
-	  "$menuentry_id_option 'a' {\n\tlinux /boot/vmlinuz-6.1.0 "
-	  "root=/dev/sda1 ro xroot=/dev/sda1\n\tinitrd /x\n}\nmenuentry 'm' {\n"
-	  "linux16 /boot/memtest\n}\n" },
-	{ "boot/grub/device.map", "(hd0) /dev/sda\n" },
-	{ "boot/vmlinuz-6.1.0", "kernel" },
-	{ "lib/systemd/systemd-udevd", "x" },
-	{ "lib/systemd/systemd", "x" },
-	{ "lib/systemd/libsystemd-shared-252.so", "x" },
-	{ "lib/systemd/system/open-vm-tools.service", "[Unit]\n" },
-	{ "lib/modules/6.1.0/modules.dep",
-	  "kernel/virtio.ko:\nkernel/virtio_ring.ko: kernel/virtio.ko\n"
-	  "kernel/virtio_pci.ko: kernel/virtio_ring.ko kernel/virtio.ko\n"
-	  "kernel/virtio_blk.ko: kernel/virtio_ring.ko kernel/virtio.ko\n"
-	  "kernel/vmw_pvscsi.ko:\n" },
-	{ "lib/modules/6.1.0/modules.alias",
-	  "alias pci:v00001AF4d* virtio_pci\nalias virtio:d00000002v* "
-	  "virtio_blk\nalias pci:v000015AD* vmw_pvscsi\n" },
-	{ "lib/modules/6.1.0/kernel/virtio.ko", "\177ELF virtio" },
-	{ "lib/modules/6.1.0/kernel/virtio_ring.ko", "\177ELF ring" },
-	{ "lib/modules/6.1.0/kernel/virtio_pci.ko", "\177ELF pci" },
-	{ "lib/modules/6.1.0/kernel/virtio_blk.ko", "\177ELF blk" },
-	{ "bin/sh", "\177ELF\1\1\1xxxxxxxxxxx" },
-	{ NULL, NULL },
-};
-
-static void put(const char *path, const void *data, size_t len)
-{
-	FILE *f = fopen(path, "w");
-
-	CHECK(f && fwrite(data, 1, len, f) == len && !fclose(f));
-}
-
-/* The folders above, and nothing of that name. */
-static void make_way(char *path)
-{
-	struct stat st;
-
-	for (char *p = strchr(path, '/'); p; p = strchr(p + 1, '/')) {
-		*p = 0;
-		CHECK(!mkdir(path, 0755) || errno == EEXIST);
-		*p = '/';
-	}
-	if (!lstat(path, &st) && S_ISDIR(st.st_mode))
-		CHECK(fstree_run("rm -rf '%s'", path));
-	else
-		unlink(path);
-}
-
-static void put_files(const struct file *f)
-{
-	for (; f && f->path; f++) {
-		char path[256];
-
-		snprintf(path, sizeof(path), "root/%s", f->path);
-		make_way(path);
-		if (f->text)
-			put(path, f->text, strlen(f->text));
-	}
-}
-
-/* What a VMware guest's has. */
-static void put_initramfs(const char *kind)
-{
-	struct cpio_writer w = { 0 };
-	uint8_t *packed;
-	size_t len;
-
-	if (strcmp(kind, "dracut")) {
-		cpio_add(&w, "conf", S_IFDIR | 0755, "", 0);
-		cpio_add(&w, "conf/initramfs.conf", S_IFREG | 0644, "", 0);
-	}
-	cpio_add(&w, "lib", S_IFLNK | 0777, "usr/lib", 7);
-	for (const char *dir = "usr/lib/modules/6.1.0/kernel/", *p = dir;
-	     (p = strchr(p + 1, '/'));) {
-		char name[64];
-
-		snprintf(name, sizeof(name), "%.*s", (int)(p - dir), dir);
-		cpio_add(&w, name, S_IFDIR | 0755, "", 0);
-	}
-	cpio_add(&w, "usr/lib/modules/6.1.0/kernel/vmw_pvscsi.ko",
-		 S_IFREG | 0644, "elf", 3);
-	cpio_add(&w, "usr/lib/modules/6.1.0/modules.dep", S_IFREG | 0644,
-		 "kernel/vmw_pvscsi.ko:\n", 22);
-	if (!strcmp(kind, "dracut"))
-		cpio_add(&w, "usr/lib/dracut", S_IFDIR | 0755, "", 0);
-	for (size_t i = 0; !strcmp(kind, "virtio") && i < 4; i++) {
-		static const char *const more[] = { "virtio_pci.ko",
-			"virtio_blk.ko", "virtio_net.ko", "udevadm" };
-		char name[96];
-
-		snprintf(name, sizeof(name), "%s%s", i < 3 ?
-			 "usr/lib/modules/6.1.0/kernel/" : "usr/bin/", more[i]);
-		cpio_add(&w, name, S_IFREG | 0644, "elf", 3);
-	}
-	CHECK_EQ(cpio_end(&w), 0);
-	CHECK_OK(pack(*kind ? UNPACK_ZSTD : UNPACK_NONE, w.data, w.len, &packed,
-		      &len, &e));
-	put("root/boot/initrd.img-6.1.0", packed, len);
-	free(packed);
-	free(w.data);
-}
-
-/* disk: a boot sector with "GRUB", and ext4 as /dev/sda1. */
-static void make_disk(void)
-{
-	CHECK(fstree_run("rm -f disk && truncate -s 16M disk && printf '%%s\\n' "
-			 "'label: dos' 'label-id: 0x12345678' 'start=2048' | "
-			 "sfdisk -q disk && printf 'GRUB' | dd of=disk bs=1 "
-			 "seek=300 conv=notrunc status=none && printf '\\1' | dd "
-			 "of=disk bs=1 seek=92 conv=notrunc status=none && "
-			 "mke2fs -q -F -t ext4 -d root -U " UUID
-			 " -E offset=1048576 disk 15M"));
-}
-
-static void make_guest(const struct file *more)
-{
-	CHECK(fstree_run("rm -rf root && mkdir root"));
-	put_files(usual);
-	CHECK(fstree_run("printf '\\76\\0' >>root/bin/sh"));
-	put_initramfs("zstd");
-	put_files(more);
-	make_disk();
-}
-
-struct guest {
-	struct img *disk;
-	struct volumes v;
-	struct linux_guest *g;
-};
-
-static void open_guest(struct guest *g)
-{
-	struct img_open_args args = { .format = "raw", .flags = IMG_WRITE };
-
-	CHECK_OK(img_open("disk", &args, &g->disk, &e));
-	CHECK_OK(volumes_open(&g->disk, 1, &g->v, &e));
-	CHECK_OK(linux_inspect(&g->disk, &g->v, &g->g, &e));
-}
-
-static void close_guest(struct guest *g)
-{
-	linux_free(g->g);
-	volumes_close(&g->v);
-	CHECK_OK(img_close(g->disk, &e));
-}
 
 static void test_inspect(void)
 {
@@ -223,72 +59,6 @@ static void test_inspect(void)
 	close_guest(&guest);
 }
 
-/* The code of each edit, in order and once. */
-static void check_codes(struct edits *ed, const char *want)
-{
-	json_t *list = edits_json(ed), *edit;
-	char got[512] = "";
-	size_t i;
-
-	json_array_foreach(list, i, edit) {
-		const char *code = json_string_value(json_object_get(edit,
-								     "code"));
-		size_t len = strlen(got);
-
-		if (!strstr(got, code))
-			snprintf(got + len, sizeof(got) - len, "%s%s",
-				 len ? " " : "", code);
-	}
-	json_decref(list);
-	CHECK_STR(got, want);
-}
-
-/* What the file will be. */
-static void check_file(struct edits *ed, const char *path, const char *want)
-{
-	char *text;
-	size_t len;
-
-	CHECK_OK(edits_read(ed, path, 1 << 20, &text, &len, &e));
-	if (!strstr(text, want)) {
-		fprintf(stderr, "%s is\n%s\nwithout \"%s\"\n", path, text, want);
-		exit(1);
-	}
-	free(text);
-}
-
-static void plan(struct guest *g, struct linux_nic *nics, size_t n,
-		 bool console, struct edits **ed)
-{
-	struct linux_plan_args args = { nics, n, console, false };
-
-	CHECK_OK(edits_new(g->g->tree, ed, &e));
-	CHECK_OK(linux_plan(g->g, &args, *ed, &e));
-}
-
-static void check_initramfs(struct edits *ed, const char *path)
-{
-	struct initramfs fs;
-	char *data;
-	size_t len;
-
-	CHECK_OK(edits_read(ed, path, 1 << 20, &data, &len, &e));
-	CHECK_OK(initramfs_read(data, len, &fs, &e));
-	CHECK_STR(initramfs_module(&fs, "6.1.0", "virtio_blk"),
-		  "usr/lib/modules/6.1.0/kernel/virtio_blk.ko");
-	CHECK(initramfs_module(&fs, "6.1.0", "virtio_ring"));
-	CHECK_STR(initramfs_find(&fs, "usr/lib/modules/6.1.0/modules.dep")->content,
-		  "kernel/vmw_pvscsi.ko:\nkernel/virtio.ko:\n"
-		  "kernel/virtio_ring.ko: kernel/virtio.ko\n"
-		  "kernel/virtio_pci.ko: kernel/virtio_ring.ko kernel/virtio.ko\n"
-		  "kernel/virtio_blk.ko: kernel/virtio_ring.ko "
-		  "kernel/virtio.ko\n");
-	CHECK(strstr(initramfs_find(&fs, "usr/lib/modules/6.1.0/modules.alias")
-		     ->content, "alias virtio:d00000002v* virtio_blk\n"));
-	initramfs_fini(&fs);
-	free(data);
-}
-
 static void test_plan(void)
 {
 	struct linux_nic nic = { .old_mac = "00:50:56:AA:BB:CC" };
@@ -297,7 +67,7 @@ static void test_plan(void)
 
 	make_guest(NULL);
 	open_guest(&g);
-	plan(&g, &nic, 1, true, &ed);
+	plan_guest(&g, &nic, 1, true, &ed);
 	CHECK_STR(nic.name, "ens192");
 	check_codes(ed, "fstab-uuid grub-uuid grub-device-map serial-console "
 		    "interface-name initramfs-splice initramfs-modules "
@@ -321,392 +91,12 @@ static void test_plan(void)
 	CHECK(!g.g->kernels[0].needs_splice);
 	CHECK_EQ(g.g->kernels[0].drivers[DRV_VIRTIO_BLK], DRIVER_INITRAMFS);
 	CHECK(g.g->boot.serial);
-	plan(&g, &nic, 1, true, &ed);
+	plan_guest(&g, &nic, 1, true, &ed);
 	check_codes(ed, "");
 	edits_free(ed);
 	close_guest(&g);
 	CHECK(fstree_run("truncate -s 15M part && dd if=disk of=part bs=1M skip=1 "
 			 "conv=notrunc status=none && e2fsck -fn part"));
-}
-
-/* Which entry is the default one, by all that GRUB has names for. */
-static void test_grub(void)
-{
-	static const char entries[] =
-		"function x {\n true\n}\nif [ y ] ; then\n set default="
-		"\"${next_entry}\"\nelse\n set default=\"%s\"\nfi\n"
-		"menuentry 'First' --class a $menuentry_id_option 'top' {\n"
-		"\tlinux\t/boot/vmlinuz-6.1.0 one=1\n}\n"
-		"submenu \"More\" $menuentry_id_option 'sub' {\n"
-		"\tmenuentry 'Second' --id in {\n\t\tlinux (hd0,1)/boot/vmlinuz-5 "
-		"two=2\n\t}\n\tmenuentry 'Third' {\nlinux16 /boot/x three=3\n}\n}\n"
-		"menuentry Last {\nlinuxefi /boot/y four=4\n}\n";
-	static const struct { const char *want, *cmdline; } cases[] = {
-		{ "0", "one=1" }, { "1>1", "three=3" }, { "2", "four=4" },
-		{ "Second", "two=2" }, { "sub>in", "two=2" },
-		{ "none", "one=1" },
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		char text[1024];
-		struct file files[] = { { "boot/grub/grub.cfg", text },
-					{ NULL, NULL } };
-		struct guest g;
-
-		snprintf(text, sizeof(text), entries, cases[i].want);
-		make_guest(files);
-		open_guest(&g);
-		CHECK_STR(g.g->boot.cmdline, cases[i].cmdline);
-		close_guest(&g);
-	}
-}
-
-/* As Red Hat's are: dracut, packed modules, loader entries, SELinux. */
-static void test_dracut(void)
-{
-	static const struct file files[] = {
-		{ "etc/os-release", "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n" },
-		{ "boot/grub/grub.cfg", NULL }, { "boot/grub/device.map", NULL },
-		{ "etc/default/grub", NULL },
-		{ "lib/systemd/system/open-vm-tools.service", NULL },
-		{ "boot/grub2/grub.cfg", "set default=\"${saved_entry}\"\nblscfg\n" },
-		{ "boot/grub2/grubenv", "# GRUB\nsaved_entry=m-6.1.0\n##\n" },
-		{ "boot/loader/entries/m-6.1.0.conf", "title Rocky\nlinux "
-		  "/boot/vmlinuz-6.1.0\noptions root=/dev/sda1 ro $tuned\n" },
-		{ "boot/loader/entries/m-9.9.9.conf", "title x\nlinux "
-		  "/boot/vmlinuz-9.9.9\noptions root=LABEL=x\n" },
-		{ "etc/selinux/config", "SELINUX=enforcing\n" },
-		{ "usr/sbin/load_policy", "x" },
-		{ "etc/lvm/devices/system.devices", "x" },
-		{ NULL, NULL },
-	};
-	struct edits *ed;
-	struct guest g;
-
-	make_guest(files);
-	put_initramfs("dracut");
-	CHECK(fstree_run("cd root && mv boot/initrd.img-6.1.0 "
-			 "boot/initramfs-6.1.0.img && cd lib/modules/6.1.0 && "
-			 "xz kernel/*.ko && sed -i 's/[.]ko/.ko.xz/g' modules.dep"));
-	make_disk();
-	open_guest(&g);
-	CHECK_STR(g.g->id_like, "rhel centos fedora");
-	CHECK_EQ(g.g->selinux, SELINUX_ENFORCING);
-	CHECK_STR(g.g->boot.cmdline, "root=/dev/sda1 ro $tuned");
-	CHECK_STR(g.g->kernels[0].generator, "dracut");
-	CHECK(g.g->kernels[0].needs_splice);
-	plan(&g, NULL, 0, false, &ed);
-	check_codes(ed, "fstab-uuid grub-uuid initramfs-splice initramfs-modules "
-		    "lvm-devices selinux-relabel");
-	check_file(ed, "/boot/loader/entries/m-6.1.0.conf", "options root=UUID="
-		   UUID " ro $tuned\n");
-	check_file(ed, "/etc/dracut.conf.d/90-virtio.conf", " virtio_blk ");
-	CHECK(!edits_exists(ed, "/etc/lvm/devices/system.devices"));
-	CHECK(edits_exists(ed, "/.autorelabel"));
-	check_initramfs(ed, "/boot/initramfs-6.1.0.img");
-	edits_free(ed);
-	close_guest(&g);
-}
-
-/* Red Hat 8's: loader entries have their options from GRUB's environment. */
-static void check_kernelopts(const char *value, const char *codes,
-			     const char *want)
-{
-	char block[1025], *text;
-	const struct file files[] = {
-		{ "boot/grub/grub.cfg", NULL }, { "boot/grub/device.map", NULL },
-		{ "etc/default/grub", NULL },
-		{ "lib/systemd/system/open-vm-tools.service", NULL },
-		{ "boot/grub2/grub.cfg", "set default=\"${saved_entry}\"\n"
-		  "if [ -z x ]; then\n  set kernelopts=\"root=/dev/sda1 ro\"\nfi\n"
-		  "blscfg\n" },
-		{ "boot/grub2/grubenv", block },
-		{ "boot/loader/entries/m-6.1.0.conf", "title Rocky\nlinux "
-		  "/boot/vmlinuz-6.1.0\noptions $kernelopts $tuned\n" },
-		{ NULL, NULL },
-	};
-	struct edits *ed;
-	struct guest g;
-	size_t len, n;
-
-	n = (size_t)snprintf(block, sizeof(block), "# GRUB Environment Block\n"
-			     "saved_entry=m-6.1.0\n%s%s%sboot_success=0\n",
-			     *value ? "kernelopts=" : "", value,
-			     *value ? "\n" : "");
-	memset(block + n, '#', 1024 - n);
-	block[1024] = 0;
-	make_guest(files);
-	open_guest(&g);
-	CHECK(!strncmp(g.g->boot.cmdline, "root=/dev/sda1 ro", 17));
-	CHECK(strstr(g.g->boot.cmdline, " $tuned"));
-	plan(&g, NULL, 0, true, &ed);
-	check_codes(ed, codes);
-	check_file(ed, "/boot/loader/entries/m-6.1.0.conf",
-		   "options $kernelopts $tuned\n");
-	check_file(ed, "/boot/grub2/grub.cfg", "\"root=UUID=" UUID " ro");
-	CHECK_OK(edits_read(ed, "/boot/grub2/grubenv", 2000, &text, &len, &e));
-	CHECK_EQ(len, 1024);
-	CHECK(strstr(text, want) && strstr(text, "\nboot_success=0\n##"));
-	CHECK_EQ(text[1023], '#');
-	free(text);
-	edits_free(ed);
-	close_guest(&g);
-}
-
-static void test_kernelopts(void)
-{
-	static const char all[] = "fstab-uuid grub-uuid serial-console "
-		"initramfs-splice initramfs-modules";
-
-	check_kernelopts("root=/dev/sda1 ro x=\\\\y", all,
-			 "\nkernelopts=root=UUID=" UUID " ro x=\\\\y console=tty0 "
-			 "console=ttyS0,115200\n");
-	check_kernelopts("root=/dev/sda1 ro console=ttyS1 quiet",
-			 "fstab-uuid grub-uuid initramfs-splice initramfs-modules",
-			 "\nkernelopts=root=UUID=" UUID " ro console=ttyS1 quiet\n");
-	/* What grub.cfg says where the environment has nothing. */
-	check_kernelopts("", all, "saved_entry=m-6.1.0\n");
-}
-
-/* An initramfs that renames cards, before systemd did that twice. */
-static void test_old_names(void)
-{
-	static const struct file old[] = {
-		{ "lib/systemd/libsystemd-shared-252.so", NULL },
-		{ "lib/systemd/libsystemd-shared-237.so", "x" }, { NULL, NULL } };
-	struct linux_nic nic = { .old_mac = MAC };
-	struct initramfs fs;
-	struct edits *ed;
-	struct guest g;
-	char *data;
-	size_t len;
-
-	make_guest(old);
-	put_initramfs("virtio");
-	make_disk();
-	open_guest(&g);
-	CHECK(!g.g->kernels[0].needs_splice);
-	plan(&g, &nic, 1, false, &ed);
-	check_file(ed, "/etc/systemd/network/10-ens192.link",
-		   "Driver=virtio_net");
-	CHECK_OK(edits_read(ed, "/boot/initrd.img-6.1.0", 1 << 20, &data, &len,
-			    &e));
-	CHECK_OK(initramfs_read(data, len, &fs, &e));
-	CHECK(initramfs_find(&fs, "etc/systemd/network/10-ens192.link"));
-	initramfs_fini(&fs);
-	free(data);
-	edits_free(ed);
-	close_guest(&g);
-}
-
-struct net_case {
-	struct file files[3];
-	struct linux_nic nics[2];
-	bool old;			/* before systemd */
-	const char *names[2];
-	const char *codes;		/* of edits of interfaces */
-	const char *path, *want;	/* in a file, after the plan */
-	const char *address;		/* that is seen first; NULL: none */
-	const char *gateway;		/* the same */
-};
-
-static const struct net_case net_cases[] = {
-	{ .files = { { "etc/systemd/network/a.network", "[Match]\nName=ens33\n"
-		       "[Network]\nAddress=192.0.2.7/24\nGateway=192.0.2.1\n" } },
-	  .nics = { { .old_mac = MAC } }, .names = { "ens33" },
-	  .codes = "interface-name", .path = "/etc/systemd/network/10-ens33.link",
-	  .want = "Name=ens33", .address = "192.0.2.7/24" },
-	/* A pattern takes any name. */
-	{ .files = { { "etc/systemd/network/a.network", "[Match]\nName=en*\n"
-		       "[Network]\nDHCP=yes\n" } },
-	  .nics = { { .old_mac = MAC } }, .names = { "" }, .codes = "" },
-	{ .files = { { "etc/NetworkManager/system-connections/a.nmconnection",
-		       "[connection]\ntype=ethernet\ninterface-name=ens224\n"
-		       "[ipv4]\nmethod=manual\n"
-		       "address1=192.0.2.8/24,192.0.2.1\n" } },
-	  .nics = { { .old_mac = MAC } }, .names = { "ens224" },
-	  .codes = "interface-name",
-	  .path = "/etc/systemd/network/10-ens224.link", .want = "Name=ens224",
-	  .address = "192.0.2.8/24" },
-	/* By VMware's slots, against the order of the names. */
-	{ .files = { { "etc/netplan/1.yaml", "network:\n  version: 2\n"
-		       "  ethernets:\n    ens160:\n      addresses: "
-		       "[192.0.2.9/24, \"2001:db8::1/64\"]\n    ens192:\n"
-		       "      dhcp4: true\n" } },
-	  .nics = { { .old_mac = MAC, .pci_slot = 192 },
-		    { .old_mac = "00:50:56:aa:bb:dd", .pci_slot = 160 } },
-	  .names = { "ens192", "ens160" }, .codes = "interface-name",
-	  .path = "/etc/systemd/network/10-ens160.link",
-	  .want = "MACAddress=00:50:56:aa:bb:dd", .address = "192.0.2.9/24" },
-	/* By the MAC in the configuration, which is a new one. */
-	{ .files = { { "etc/netplan/1.yaml", "network:\n  ethernets:\n"
-		       "    one:\n      match:\n        macaddress: "
-		       "'00:50:56:AA:BB:CC'\n      set-name: lan0\n"
-		       "      addresses:\n        - 192.0.2.9/24\n" } },
-	  .nics = { { .old_mac = MAC, .new_mac = "52:54:00:00:00:01" } },
-	  .names = { "lan0" }, .codes = "interface-mac interface-name",
-	  .path = "/etc/netplan/1.yaml", .want = "'52:54:00:00:00:01'",
-	  .address = "192.0.2.9/24" },
-	/* The same in brackets, of which some go over lines. */
-	{ .files = { { "etc/netplan/1.yaml", "network: {version: 2, ethernets: "
-		       "{ens7: {addresses: [192.0.2.5/24, \"2001:db8::1/64\"], "
-		       "nameservers: {addresses: [192.0.2.99]},\n # [ {\n"
-		       "routes: [{to: 198.51.100.0/24, via: 192.0.2.98},\n"
-		       "{via: 192.0.2.1, to: default}]}}}\n" } },
-	  .nics = { { .old_mac = MAC } }, .names = { "ens7" },
-	  .codes = "interface-name", .path = "/etc/systemd/network/10-ens7.link",
-	  .want = "Name=ens7", .address = "192.0.2.5/24",
-	  .gateway = "192.0.2.1" },
-	{ .files = { { "etc/netplan/1.yaml", "network:\n  ethernets:\n    ens8:\n"
-		       "      routes: [{to: default, via: 192.0.2.1}] # x\n"
-		       "      match: {macaddress: " MAC ", name: x}\n"
-		       "      set-name: ens8\n      addresses:\n"
-		       "      - 192.0.2.6/24: {label: \"a:b\"}\n"
-		       "      - 192.0.2.7/24\n" } },
-	  .nics = { { .old_mac = MAC, .new_mac = "52:54:00:00:00:01" } },
-	  .names = { "ens8" }, .codes = "interface-mac interface-name",
-	  .path = "/etc/netplan/1.yaml",
-	  .want = "{macaddress: 52:54:00:00:00:01, name: x}",
-	  .address = "192.0.2.6/24", .gateway = "192.0.2.1" },
-	/* The key is no name, and the card may have any. */
-	{ .files = { { "etc/netplan/1.yaml", "network:\n  ethernets:\n    one:\n"
-		       "      match: {}\n      match:\n        macaddress: " MAC "\n"
-		       "      dhcp4: yes\n" } },
-	  .nics = { { .old_mac = MAC } }, .names = { "" }, .codes = "" },
-	/* A rule for a card that is gone. */
-	{ .files = { { "etc/udev/rules.d/70-persistent-net.rules",
-		       "SUBSYSTEM==\"net\", ATTR{address}==\"00:50:56:00:00:01\", "
-		       "NAME=\"eth0\"\n" } },
-	  .nics = { { .old_mac = MAC } }, .names = { "" }, .codes = "" },
-	{ .files = { { "etc/sysconfig/network-scripts/ifcfg-eth0",
-		       "DEVICE=eth0\nHWADDR=00:50:56:AA:BB:CC\nIPADDR=192.0.2.3\n"
-		       "PREFIX=25\n" } }, .old = true,
-	  .nics = { { .old_mac = MAC } }, .names = { "eth0" },
-	  .codes = "interface-name",
-	  .path = "/etc/udev/rules.d/70-persistent-net.rules",
-	  .want = "ATTR{address}==\"" MAC "\"", .address = "192.0.2.3/25" },
-	/* A rule that has the name already. */
-	{ .files = { { "etc/udev/rules.d/70-persistent-net.rules",
-		       "SUBSYSTEM==\"net\", ATTR{address}==\"" MAC "\", "
-		       "NAME=\"eth5\"\n" } }, .old = true,
-	  .nics = { { .old_mac = MAC } }, .names = { "eth5" }, .codes = "" },
-};
-
-/* A second disk with one partition, and what fstab and root= call the first one's.
- * What lasts stays, of the rest the root is known by what lies on it.
- */
-static void open_two(struct guest *g, struct img *disks[2], const char *fstab)
-{
-	const struct file files[] = {
-		{ "etc/fstab", fstab }, { "data/x", "" },
-		{ "boot/grub/grub.cfg", "menuentry x {\nlinux /boot/vmlinuz-6.1.0 "
-		  "root=/dev/disk/by-id/scsi-36000c29-part1 ro\n}\n" },
-		{ "etc/default/grub", NULL }, { NULL, NULL },
-	};
-	struct img_open_args args = { .format = "raw" };
-
-	make_guest(files);
-	CHECK(fstree_run("cp disk disk2 && truncate -s 6M disk2 && printf '%%s\n' "
-			 "'label: dos' 'label-id: 0x87654321' 'start=2048' | "
-			 "sfdisk -q disk2 && mke2fs -q -F -t ext4 -L 'my data' -U "
-			 "22222222-2222-4333-8444-555555555555 -E offset=1048576 "
-			 "disk2 5M"));
-	CHECK_OK(img_open("disk", &args, &disks[0], &e));
-	CHECK_OK(img_open("disk2", &args, &disks[1], &e));
-	CHECK_OK(volumes_open(disks, 2, &g->v, &e));
-	CHECK_OK(linux_inspect(disks, &g->v, &g->g, &e));
-}
-
-static void close_two(struct guest *g, struct img *disks[2])
-{
-	linux_free(g->g);
-	volumes_close(&g->v);
-	CHECK_OK(img_close(disks[0], &e));
-	CHECK_OK(img_close(disks[1], &e));
-}
-
-static void test_names(void)
-{
-	static const char lasts[] = "LABEL=my\\040data /data ext4 defaults 0 0\n"
-		"PARTUUID=87654321-01 /data2 ext4 defaults 0 0\n"
-		"/dev/disk/by-label/my\\x20data /data3 ext4 noauto 0 0\n"
-		"/dev/disk/by-id/x-part1 /data4 ext4 ro,nofail 0 0\n";
-	static const char *const bad[] = {
-		"/dev/disk/by-id/scsi-36000c29-part1 /data ext4 defaults 0 0\n",
-		"/dev/disk/by-path/pci-0000:03:00.0-part1 /d ext4 xnoauto,ro 0 0\n",
-		"/dev/disk/by-id/wwn-0x6000c29 none swap sw 0 0\n",
-	};
-	struct img *disks[2];
-	struct edits *ed;
-	struct guest g;
-	char text[600];
-
-	snprintf(text, sizeof(text), "/dev/disk/by-path/pci-0000:03:00.0-part1 / "
-		 "ext4 defaults 0 1\n/dev/sdb1 /data5 ext4 defaults 0 0\n%s", lasts);
-	open_two(&g, disks, text);
-	CHECK_EQ(g.g->n_refusals, 0);
-	CHECK_EQ(g.g->n_notes, 1);
-	plan(&g, NULL, 0, false, &ed);
-	snprintf(text, sizeof(text), "UUID=" UUID " / ext4 defaults 0 1\n"
-		 "UUID=22222222-2222-4333-8444-555555555555 /data5 ext4 defaults "
-		 "0 0\n%s", lasts);
-	check_file(ed, "/etc/fstab", text);
-	check_file(ed, "/boot/grub/grub.cfg", "root=UUID=" UUID " ro\n");
-	edits_free(ed);
-	close_two(&g, disks);
-	for (size_t i = 0; i < 3; i++) {
-		open_two(&g, disks, bad[i]);
-		CHECK_EQ(g.g->n_refusals, 1);
-		CHECK_STR(g.g->refusals[0].code, "device-name");
-		close_two(&g, disks);
-	}
-	/* With one disk it is clear. */
-	make_guest((const struct file[]){ { "etc/fstab", "/dev/disk/by-id/x-part1 "
-					    "/data ext4 ro 0 0\n" },
-					  { NULL, NULL } });
-	open_guest(&g);
-	CHECK_EQ(g.g->n_refusals, 0);
-	plan(&g, NULL, 0, false, &ed);
-	check_file(ed, "/etc/fstab", "UUID=" UUID " /data ext4 ro 0 0\n");
-	edits_free(ed);
-	close_guest(&g);
-}
-
-static void test_network(void)
-{
-	static const struct file none[] = {
-		{ "etc/network/interfaces", NULL }, { NULL, NULL } };
-	static const struct file old[] = { { "lib/systemd", NULL },
-		{ "sbin/udevd", "x" }, { NULL, NULL } };
-
-	for (size_t i = 0; i < sizeof(net_cases) / sizeof(*net_cases); i++) {
-		struct net_case c = net_cases[i];
-		size_t n = *c.nics[1].old_mac ? 2 : 1;
-		struct edits *ed;
-		struct guest g;
-		char *text;
-
-		make_guest(none);
-		put_files(c.files);
-		if (c.old)
-			put_files(old);
-		make_disk();
-		open_guest(&g);
-		if (c.address)
-			CHECK_STR(g.g->ifaces[0].addresses[0], c.address);
-		if (c.gateway)
-			CHECK_STR(g.g->ifaces[0].gateway, c.gateway);
-		plan(&g, c.nics, n, false, &ed);
-		for (size_t k = 0; k < n; k++)
-			CHECK_STR(c.nics[k].name, c.names[k]);
-		text = edits_text(ed, &e);
-		CHECK(!strstr(text, "interface-") == !*c.codes);
-		free(text);
-		if (c.path)
-			check_file(ed, c.path, c.want);
-		edits_free(ed);
-		close_guest(&g);
-	}
 }
 
 #define PUT_AT(offset, text) "printf '" text "' | dd of=disk bs=1 seek=" offset \
@@ -720,7 +110,7 @@ static void test_refused(void)
 {
 	char swap[5001];
 	const struct {
-		struct file files[3];
+		struct guest_file files[3];
 		const char *code, *command;
 	} cases[] = {
 		/* A swap partition, and the mark of what hibernated into it. */
@@ -795,7 +185,7 @@ static void test_full(void)
 	}
 	memcpy(noise, "\177ELF", 4);
 	make_guest(NULL);
-	put("root/lib/modules/6.1.0/kernel/virtio_blk.ko", noise, 1 << 20);
+	put_bytes("root/lib/modules/6.1.0/kernel/virtio_blk.ko", noise, 1 << 20);
 	/* What mke2fs leaves of 15 MiB, with the journal, less half a MiB. */
 	CHECK(fstree_run("head -c 11800000 /dev/zero | tr '\\0' x >root/filler"));
 	make_disk();
@@ -806,35 +196,6 @@ static void test_full(void)
 	edits_free(ed);
 	close_guest(&g);
 	free(noise);
-}
-
-static void test_extlinux(void)
-{
-	static const struct file files[] = {
-		{ "boot/grub/grub.cfg", NULL },
-		{ "boot/extlinux/extlinux.conf", "DEFAULT l\nLABEL l\n LINUX "
-		  "/boot/vmlinuz-6.1.0\n APPEND root=/dev/sda1 ro\n INITRD x\n" },
-		{ "lib/modules/6.1.0/modules.builtin",
-		  "kernel/virtio.ko\nkernel/virtio_pci.ko\nkernel/virtio_blk.ko\n" },
-		{ NULL, NULL },
-	};
-	struct edits *ed;
-	struct guest g;
-
-	make_guest(files);
-	open_guest(&g);
-	CHECK_EQ(g.g->boot.loader, LOADER_EXTLINUX);
-	CHECK_STR(g.g->boot.cmdline, "root=/dev/sda1 ro");
-	CHECK_EQ(g.g->kernels[0].drivers[DRV_VIRTIO_BLK], DRIVER_BUILTIN);
-	plan(&g, NULL, 0, true, &ed);
-	check_codes(ed, "fstab-uuid extlinux-uuid grub-device-map "
-		    "serial-console tools-masked");
-	check_file(ed, "/boot/extlinux/extlinux.conf", " APPEND root=UUID=" UUID
-		   " ro console=tty0 console=ttyS0,115200\n");
-	check_file(ed, "/boot/extlinux/extlinux.conf",
-		   " LINUX /boot/vmlinuz-6.1.0\n");
-	edits_free(ed);
-	close_guest(&g);
 }
 
 /* Any bytes in the files that are read: never more than a wrong understanding. */
@@ -865,7 +226,7 @@ static void test_noise(void)
 		make_guest(NULL);
 		for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
 			char text[2048] = "";
-			struct file f[2] = { { files[i], text } };
+			struct guest_file f[2] = { { files[i], text } };
 
 			for (int n = 0; n < 120; n++) {
 				seed = seed * 1103515245 + 12345;
@@ -933,24 +294,12 @@ int main(int argc, char **argv)
 {
 	if (argc > 2)
 		return tool(argc, argv);
-	/* mke2fs and sfdisk wait for the disk, which others keep busy. */
-	if (!access("/dev/shm", W_OK))
-		setenv("TMPDIR", "/dev/shm", 1);
-	scratch_enter();
-	if (!fstree_has("mke2fs") || !fstree_has("sfdisk") ||
-	    !fstree_has("e2fsck")) {
+	if (!guest_tools()) {
 		puts("SKIP: e2fsprogs or fdisk is not installed");
 		return 77;
 	}
 	test_inspect();
 	test_plan();
-	test_extlinux();
-	test_grub();
-	test_network();
-	test_names();
-	test_old_names();
-	test_dracut();
-	test_kernelopts();
 	test_refused();
 	test_full();
 	test_noise();
