@@ -502,6 +502,37 @@ bool twin_jumps_into_itself(struct twin *t, const struct native_state *in)
 	return at - t->code_at - 1 < t->code_len - 1;
 }
 
+/* Other bytes behind the INT3 that the code ends with. */
+static void put_behind(struct twin *t, int byte)
+{
+	unsigned at = t->code_at + t->code_len + 1;
+
+	memset(t->ram + at, byte, NATIVE_EXIT_LEN - 1);
+	soft_test_wrote(t->soft, at, NATIVE_EXIT_LEN - 1);
+}
+
+bool twin_reads_behind(struct twin *t, const struct native_state *in)
+{
+	struct native_state ours = t->ours, first;
+	struct twin_end end = t->our_end, first_end;
+	bool same;
+
+	/* Twice from the same memory, which is not that of the run before. */
+	run_ours(t, in);
+	first = t->ours;
+	first_end = t->our_end;
+	make_alike(t);
+	put_behind(t, ~INT3);
+	run_ours(t, in);
+	same = !memcmp(&t->ours, &first, sizeof(first)) &&
+	       !memcmp(&t->our_end, &first_end, sizeof(first_end));
+	put_behind(t, INT3);
+	make_alike(t);
+	t->ours = ours;
+	t->our_end = end;
+	return !same;
+}
+
 bool twin_run(struct twin *t, const struct native_state *in,
 	      uint64_t undefined, bool with_fpu)
 {

@@ -89,6 +89,11 @@ bool twin_run(struct twin *t, const struct native_state *in,
 /* Does one instruction lead from `in` to its own second byte or a later one? */
 bool twin_jumps_into_itself(struct twin *t, const struct native_state *in);
 
+/* Does it come to something else where other bytes follow the code?  The host has its
+ * way out there.
+ */
+bool twin_reads_behind(struct twin *t, const struct native_state *in);
+
 /* With `late`: compare the memory, as twin_run() does. */
 bool twin_settle(struct twin *t);
 
