@@ -32,7 +32,7 @@ expect_exit 1 "$P2V" capture disk -o taken
 grep -q "mounted at .*/mnt;.*--freeze" errors || die "$(cat errors)"
 expect_exit 1 "$P2V" capture --freeze "$device" -o mnt/taken
 grep -q 'choose a folder elsewhere' errors || die "$(cat errors)"
-rm -r mnt/taken
+[ ! -e mnt/taken ] || die "a folder was left: $(ls -A mnt/taken)"
 
 # The device's own page cache keeps what it has seen.
 cat "$device" >/dev/null
