@@ -31,7 +31,7 @@ root_part() {
 archive_names() {
 	local blocks
 	cp "$1" rest
-	while [ "$(head -c 6 rest)" = 070701 ]; do
+	while [ "$(head -c 6 rest | tr -d '\0')" = 070701 ]; do
 		cpio -t <rest 2>blocks
 		blocks=$(sed -n 's/ blocks*$//p' blocks)
 		tail -c +$((blocks * 512 + 1)) rest >rest.next
