@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* copy.c - the copy engine, on images whose every sector can be looked at. */
+/* copy.c - the copy engine, on images whose every sector can be looked at.
+ *
+ * time limit: 300 s
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
