@@ -2,7 +2,6 @@
 /* machine.c - every allocation fails once while a machine with one of each device
  * is made: an error comes out, and neither memory nor a descriptor stays behind.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "tests/check.h"
 #include "tests/lib/alloc.h"
 #include "tests/lib/fakevm.h"
+#include "tests/lib/scratch.h"
 
 static struct err e;
 
@@ -70,18 +70,6 @@ static int machine(const struct accel *accel, bool virtual_clock)
 	return rc;
 }
 
-static unsigned open_files(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	CHECK(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 static void fail_allocations(const struct accel *accel, bool virtual_clock)
 {
 	unsigned n_files;
@@ -93,7 +81,7 @@ static void fail_allocations(const struct accel *accel, bool virtual_clock)
 	CHECK_OK(machine(accel, virtual_clock));
 	n = alloc_fail(0);
 	CHECK(n > 20);
-	n_files = open_files();
+	n_files = count_names("/proc/self/fd");
 	for (uint64_t i = 1; i <= n; i++) {
 		before = mallinfo2().uordblks;
 		alloc_fail(i);
@@ -103,7 +91,7 @@ static void fail_allocations(const struct accel *accel, bool virtual_clock)
 			fprintf(stderr, "allocation %u of %u, %s\n",
 				(unsigned)i, (unsigned)n, e.text);
 		CHECK_EQ(mallinfo2().uordblks, before);
-		CHECK_EQ(open_files(), n_files);
+		CHECK_EQ(count_names("/proc/self/fd"), n_files);
 	}
 }
 

@@ -2,6 +2,7 @@
 /* scratch.c - a folder for a test's files. */
 #include "tests/lib/scratch.h"
 
+#include <dirent.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,4 +36,16 @@ void scratch_enter(void)
 	CHECK(mkdtemp(folder) && !chdir(folder));
 	owner = getpid();
 	CHECK(!atexit(remove_all));
+}
+
+unsigned count_names(const char *path)
+{
+	DIR *dir = opendir(path);
+	unsigned n = 0;
+
+	CHECK(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 2;
 }

@@ -8,4 +8,7 @@
  */
 void scratch_enter(void);
 
+/* How many names the folder `path` has, "." and ".." left out. */
+unsigned count_names(const char *path);
+
 #endif

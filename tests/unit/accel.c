@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* accel.c - finding an accelerator, and asking KVM how good it is. */
-#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -8,19 +7,8 @@
 #include <unistd.h>
 
 #include "tests/check.h"
+#include "tests/lib/scratch.h"
 #include "vmm/accel.h"
-
-static unsigned count_entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	unsigned n = 0;
-
-	CHECK(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
 
 static unsigned count_lines(const char *path)
 {
@@ -73,13 +61,13 @@ static void test_leaks(void)
 
 	accel_kvm.probe(&r);
 	pthread_sigmask(SIG_BLOCK, NULL, &before);
-	fds = count_entries("/proc/self/fd");
+	fds = count_names("/proc/self/fd");
 	maps = count_lines("/proc/self/maps");
 	for (unsigned i = 0; i < 30; i++) {
 		accel_kvm.probe(&r);
 		check_report(&r);
 	}
-	CHECK_EQ(count_entries("/proc/self/fd"), fds);
+	CHECK_EQ(count_names("/proc/self/fd"), fds);
 	CHECK_EQ(count_lines("/proc/self/maps"), maps);
 	pthread_sigmask(SIG_BLOCK, NULL, &after);
 	CHECK(!memcmp(&before, &after, 8));

@@ -2,7 +2,6 @@
 /* output.c - the file that a conversion writes: when it has its name, and what
  * an existing file keeps.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,6 +11,7 @@
 
 #include "convert/copy/output.h"
 #include "tests/check.h"
+#include "tests/lib/scratch.h"
 
 static struct err e;
 
@@ -31,19 +31,6 @@ static void put_file(const char *path, const char *text)
 	CHECK(!fclose(f));
 }
 
-/* How many names are in the working folder? */
-static int names(void)
-{
-	DIR *dir = opendir(".");
-	int n = 0;
-
-	CHECK(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n - 2;
-}
-
 static struct output *start(const char *path, const struct output_args *args)
 {
 	struct output *out;
@@ -60,7 +47,7 @@ static struct output *start(const char *path, const struct output_args *args)
 static void test_new(bool visible)
 {
 	struct output_args args = { .visible = visible };
-	int before = names();
+	unsigned before = count_names(".");
 	struct output *out;
 	struct stat st;
 	mode_t mask = umask(027);
@@ -68,16 +55,16 @@ static void test_new(bool visible)
 	out = start("new", &args);
 	CHECK(output_is_zero(out) && !output_is_device(out));
 	CHECK_EQ(file_len("new"), -1);
-	CHECK_EQ(names(), before + visible);
+	CHECK_EQ(count_names("."), before + visible);
 	output_abort(out);
-	CHECK_EQ(names(), before);
+	CHECK_EQ(count_names("."), before);
 
 	out = start("new", &args);
 	CHECK_OK(output_commit(out, &e));
 	CHECK_EQ(file_len("new"), 11);
 	CHECK(!stat("new", &st));
 	CHECK_EQ(st.st_mode & 07777, 0640);
-	CHECK_EQ(names(), before + 1);
+	CHECK_EQ(count_names("."), before + 1);
 	args.no_replace = true;
 	CHECK_EQ(output_open("new", &args, &out, &e), -EEXIST);
 	args.no_replace = false;
@@ -88,7 +75,7 @@ static void test_new(bool visible)
 	put_file("new", "other");
 	CHECK_OK(output_commit(out, &e));
 	CHECK_EQ(file_len("new"), 11);
-	CHECK_EQ(names(), before + 1);
+	CHECK_EQ(count_names("."), before + 1);
 	CHECK(!unlink("new"));
 	umask(mask);
 }
@@ -169,7 +156,7 @@ static void test_space(void)
 	CHECK(strstr(e.text, "1 EiB (1152921504606846976 bytes) are needed"));
 	CHECK(strstr(e.text, "available"));
 	output_abort(out);
-	CHECK_EQ(names(), 0);
+	CHECK_EQ(count_names("."), 0);
 }
 
 /* kill -9 leaves no name behind, or one that the next run takes over. */
@@ -192,15 +179,15 @@ static void test_killed(bool visible)
 	}
 	CHECK_EQ(read(ready[0], &c, 1), 1);
 	if (visible) {
-		CHECK_EQ(names(), 1);
+		CHECK_EQ(count_names("."), 1);
 		CHECK_EQ(output_open("victim", &args, &out, &e), -EBUSY);
 	}
 	CHECK(!kill(pid, SIGKILL));
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(file_len("victim"), -1);
-	CHECK_EQ(names(), visible);
+	CHECK_EQ(count_names("."), visible);
 	CHECK_OK(output_commit(start("victim", &args), &e));
-	CHECK_EQ(names(), 1);
+	CHECK_EQ(count_names("."), 1);
 	CHECK(!unlink("victim"));
 	close(ready[0]);
 	close(ready[1]);
@@ -235,13 +222,13 @@ static void test_siblings(void)
 {
 	struct output *out = start_two("hello");
 
-	CHECK_EQ(names(), 0);
+	CHECK_EQ(count_names("."), 0);
 	output_abort(out);
-	CHECK_EQ(names(), 0);
+	CHECK_EQ(count_names("."), 0);
 
 	out = start_two("hello");
 	CHECK_OK(output_commit(out, &e));
-	CHECK_EQ(names(), 2);
+	CHECK_EQ(count_names("."), 2);
 	CHECK_EQ(file_len("main"), 11);
 	CHECK_EQ(file_len("other"), 5);
 	CHECK(!unlink("main") && !unlink("other"));
@@ -250,12 +237,12 @@ static void test_siblings(void)
 	out = start_two("hello");
 	CHECK(!mkdir("main", 0700));
 	CHECK(output_commit(out, &e));
-	CHECK_EQ(names(), 1);
+	CHECK_EQ(count_names("."), 1);
 	CHECK(!rmdir("main"));
 	out = start_two("hello");
 	CHECK(!mkdir("other", 0700));
 	CHECK(output_commit(out, &e));
-	CHECK_EQ(names(), 1);
+	CHECK_EQ(count_names("."), 1);
 	CHECK(!rmdir("other"));
 
 	/* Files that are there are written in place, and emptied again. */
