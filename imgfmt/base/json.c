@@ -2,26 +2,38 @@
 /* json.c - put values into JSON objects. */
 #include "json.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The bytes of the character at `text`; 0: it is none of UTF-8. */
+static size_t character(const char *text)
+{
+	for (size_t n = 1; n <= 4 && text[n - 1]; n++) {
+		json_t *one = json_stringn(text, n);
+
+		json_decref(one);
+		if (one)
+			return n;
+	}
+	return 0;
+}
 
 json_t *json_text(const char *text)
 {
 	json_t *value = json_string(text);
-	size_t len = strlen(text), n = 0;
+	size_t n = 0, len;
 	char *copy;
 
 	if (value)
 		return value;
-	copy = malloc(3 * len + 1);	/* U+FFFD is three bytes */
+	copy = malloc(3 * strlen(text) + 1);	/* U+FFFD is three bytes */
 	if (!copy)
 		return NULL;
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)text[i] < 0x80)
-			copy[n++] = text[i];
-		else
-			n += (size_t)sprintf(copy + n, "\xef\xbf\xbd");
+	while (*text) {
+		len = character(text);
+		memcpy(copy + n, len ? text : "\xef\xbf\xbd", len ? len : 3);
+		n += len ? len : 3;
+		text += len ? len : 1;
 	}
 	copy[n] = 0;
 	value = json_string(copy);

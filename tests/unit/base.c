@@ -7,6 +7,7 @@
 
 #include "imgfmt/base/buf.h"
 #include "imgfmt/base/bytes.h"
+#include "imgfmt/base/json.h"
 #include "imgfmt/base/thread.h"
 #include "tests/check.h"
 
@@ -255,9 +256,30 @@ static void test_thread(void)
 	CHECK_EQ(thread_cpus(), CPU_COUNT(&set));
 }
 
+/* Only what is no UTF-8 is replaced, a character that was cut off too. */
+static void test_json_text(void)
+{
+	static const char *const texts[][2] = {
+		{ "", "" }, { "disk", "disk" }, { "\xc3\xa9t", "\xc3\xa9t" },
+		{ "\xc3\xa9t\xc3", "\xc3\xa9t\xef\xbf\xbd" },
+		{ "\xff" "a\xf0\x9f\x92\xbe\xf0\x9f\x92",
+		  "\xef\xbf\xbd" "a\xf0\x9f\x92\xbe\xef\xbf\xbd\xef\xbf\xbd"
+		  "\xef\xbf\xbd" },
+	};
+
+	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		json_t *text = json_text(texts[i][0]);
+
+		CHECK(text);
+		CHECK_STR(json_string_value(text), texts[i][1]);
+		json_decref(text);
+	}
+}
+
 int main(void)
 {
 	test_arithmetic();
+	test_json_text();
 	test_size_parse();
 	test_size_text();
 	test_bytes();
