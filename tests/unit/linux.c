@@ -225,7 +225,7 @@ static void test_noise(void)
 
 		make_guest(NULL);
 		for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-			char text[2048] = "";
+			char text[120 * sizeof(words[0])] = "";
 			struct guest_file f[2] = { { files[i], text } };
 
 			for (int n = 0; n < 120; n++) {
