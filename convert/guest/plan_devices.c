@@ -107,8 +107,9 @@ static bool is_edge(char c)
 /* Each KEY=DEVICE of a text, wherever it stands as a word of its own; *out_text is
  * NULL where nothing changes.
  */
-static int changed_names(struct plan *p, const char *text, const char *const *keys,
-	       char **out_text, struct err *e)
+static int changed_names(struct plan *p, const char *text,
+			 const char *const *keys, char **out_text,
+			 struct err *e)
 {
 	struct text out = { 0 };
 	bool changed = false, kernel_alone = false;
@@ -199,7 +200,7 @@ static int each_config(struct plan *p,
 }
 
 static int root_value(struct plan *p, const char *value, char **out,
-			    struct err *e)
+		      struct err *e)
 {
 	return changed_names(p, value, root_keys, out, e);
 }

@@ -380,8 +380,7 @@ bool mem_store(struct cpu *cpu, uint64_t lin, const void *buf, unsigned len,
 	return true;
 }
 
-bool mem_check(struct cpu *cpu, uint64_t lin, unsigned len,
-		     enum access how)
+bool mem_check(struct cpu *cpu, uint64_t lin, unsigned len, enum access how)
 {
 	struct span s;
 

@@ -387,11 +387,10 @@ bool mem_load(struct cpu *cpu, uint64_t lin, void *buf, unsigned len,
 	      enum access how);
 bool mem_store(struct cpu *cpu, uint64_t lin, const void *buf, unsigned len,
 	       enum access how);
-/* Would mem_store() work?  Faults as it would; a read-modify-write calls it
- * before it reads (its faults are those of a write).
+/* Would mem_load() or mem_store() work?  Faults as that would; a read-modify-write
+ * calls it before it reads (its faults are those of a write).
  */
-bool mem_check(struct cpu *cpu, uint64_t lin, unsigned len,
-		     enum access how);
+bool mem_check(struct cpu *cpu, uint64_t lin, unsigned len, enum access how);
 
 /* The linear address of the memory operand, or of `offset` in a segment, checked
  * against the segment for `len` bytes (not against paging).  False: #GP or #SS
