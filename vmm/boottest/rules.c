@@ -126,7 +126,8 @@ const struct rule boot_rules[] = {
 	SAYS(INIT, RT, "^INIT: "),
 	SAYS(INIT, RT, "^\\[  OK  \\] "),
 	SAYS(INIT, RT, "^OpenRC "),
-	SAYS(LOGIN, RT, "^[^ :]+ login: ?$"),
+	/* The kernel may speak behind it, in the same line. */
+	SAYS(LOGIN, RT, "^[^ :]+ login: ?(\\[ *[0-9]+\\.[0-9]{6}\\] .*)?$"),
 	SAYS(LOGIN, RT, "Reached target .*(multi-user|graphical)\\.target"),
 	SAYS(LOGIN, RT, "Reached target .*(Multi-User System|Graphical Int)"),
 };
