@@ -30,8 +30,17 @@ static void add_slot(struct mem *mem, uint64_t gpa, uint64_t len,
 	slot->offset = offset;
 	slot->rom_offset = rom_offset;
 	atomic_init(&slot->access, access);
-	if (len > mem->slots[mem->largest].len)
-		mem->largest = mem->n_slots - 1;
+}
+
+static void add_ram(struct mem *mem, uint64_t gpa, uint64_t len,
+		    uint64_t offset)
+{
+	add_slot(mem, gpa, len, offset, MEM_NO_ROM, MEM_READ | MEM_WRITE);
+	if (len <= mem->main_len)
+		return;
+	mem->main_gpa = gpa;
+	mem->main_len = len;
+	mem->main_offset = offset;
 }
 
 /* The offset of the ROM's byte that shows at `gpa` below 1 MiB. */
@@ -55,7 +64,7 @@ static void lay_out(struct mem *mem)
 {
 	unsigned i;
 
-	add_slot(mem, 0, LEGACY_END, 0, MEM_NO_ROM, MEM_READ | MEM_WRITE);
+	add_ram(mem, 0, LEGACY_END, 0);
 	mem->first_pam = mem->n_slots;
 	for (i = 0; i < MEM_N_PAM; i++) {
 		uint64_t gpa = PAM_START + (uint64_t)i * PAM_STEP;
@@ -65,12 +74,10 @@ static void lay_out(struct mem *mem)
 		atomic_init(&mem->slots[mem->n_slots - 1].access,
 			    pam_power_on(mem, &mem->slots[mem->n_slots - 1]));
 	}
-	add_slot(mem, ONE_MIB, mem->low - ONE_MIB, ONE_MIB, MEM_NO_ROM,
-		 MEM_READ | MEM_WRITE);
+	add_ram(mem, ONE_MIB, mem->low - ONE_MIB, ONE_MIB);
 	add_slot(mem, FOUR_GIB - mem->rom, mem->rom, mem->ram, mem->ram,
 		 MEM_READ | MEM_FROM_ROM);
-	add_slot(mem, FOUR_GIB, mem->ram - mem->low, mem->low, MEM_NO_ROM,
-		 MEM_READ | MEM_WRITE);
+	add_ram(mem, FOUR_GIB, mem->ram - mem->low, mem->low);
 }
 
 static int check_sizes(uint64_t ram, size_t rom_len, struct err *e)
@@ -187,10 +194,7 @@ void mem_set_pam(struct vm *vm, unsigned i, bool read, bool write)
 static const struct mem_slot *find_slot(const struct mem *mem, uint64_t gpa)
 {
 	unsigned low = 0, high = mem->n_slots;
-	const struct mem_slot *largest = &mem->slots[mem->largest];
 
-	if (gpa - largest->gpa < largest->len)
-		return largest;
 	while (low < high) {
 		unsigned mid = (low + high) / 2;
 		const struct mem_slot *slot = &mem->slots[mid];
@@ -236,10 +240,14 @@ static void *video_ptr(const struct mem *mem, uint64_t gpa, uint64_t *len)
 void *mem_ptr_some(struct vm *vm, uint64_t gpa, uint64_t *len, unsigned access)
 {
 	const struct mem *mem = &vm->mem;
-	const struct mem_slot *slot = find_slot(mem, gpa);
 	const struct mem_slot *end = mem->slots + mem->n_slots;
+	const struct mem_slot *slot;
 	uint64_t start, offset, have;
+	uint8_t *p = mem_main_ptr(mem, gpa, *len);
 
+	if (p)
+		return p;
+	slot = find_slot(mem, gpa);
 	if (!slot)
 		return video_ptr(mem, gpa, len);
 	if (!slot_target(slot, access, &start))

@@ -63,8 +63,9 @@ struct mem {
 	int fd;				/* the memfd */
 	unsigned n_slots;
 	unsigned first_pam;		/* index of the slot at 0xc0000 */
-	unsigned largest;		/* index of the slot looked at first */
 	struct mem_slot slots[MEM_MAX_SLOTS];	/* sorted by gpa */
+	/* The largest slot that is RAM for good, and its place in the block. */
+	uint64_t main_gpa, main_len, main_offset;
 	_Atomic uint64_t video_gpa;	/* 0: nowhere */
 	_Atomic uint64_t generation;	/* grows with each change of the map */
 };
@@ -94,6 +95,19 @@ bool mem_set_video(struct vm *vm, uint64_t gpa);
 static inline uint8_t *mem_video(const struct mem *mem)
 {
 	return mem->base + mem->ram + mem->rom;
+}
+
+/* The host's address of [gpa, gpa + len) if all of it is in the main RAM, which
+ * allows every access; else NULL, and mem_ptr() knows more.  For who asks very
+ * often.
+ */
+static inline uint8_t *mem_main_ptr(const struct mem *mem, uint64_t gpa,
+				    uint64_t len)
+{
+	uint64_t at = gpa - mem->main_gpa;
+
+	return in_range(at, len, mem->main_len) ?
+		mem->base + mem->main_offset + at : NULL;
 }
 
 /* The host's address of [gpa, gpa + len), or NULL unless all of it is memory

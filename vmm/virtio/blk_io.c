@@ -156,10 +156,13 @@ static void tell_where(const struct blk *b, const struct vq_chain *c,
 		       uint64_t len)
 {
 	const struct iovec *v = c->iov + c->n_out;
+	struct vm *vm = b->v.dev.vm;
 
-	for (uint64_t n; !b->index && len; len -= n, v++) {
+	if (b->index || !vm->config.watch)
+		return;
+	for (uint64_t n; len; len -= n, v++) {
 		n = min_u64(v->iov_len, len);
-		watch_read(b->v.dev.vm, v->iov_base, n);
+		watch_read(vm, v->iov_base, n);
 	}
 }
 

@@ -39,7 +39,7 @@ static void store16(void *p, uint16_t value)
 	__atomic_store_n((uint16_t *)p, htole16(value), __ATOMIC_RELAXED);
 }
 
-static uint64_t load64_anywhere(const uint8_t *p)
+static __attribute__((cold)) uint64_t load64_anywhere(const uint8_t *p)
 {
 	uint64_t value = 0;
 	unsigned i;
@@ -58,7 +58,7 @@ static uint64_t load64(const uint8_t *p)
 	return le64toh(__atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED));
 }
 
-static struct desc load_desc(const uint8_t *p)
+static inline struct desc load_desc(const uint8_t *p)
 {
 	uint64_t low = load64(p), high = load64(p + 8);
 
@@ -140,14 +140,10 @@ void vq_reset(struct vq *q)
 	q->host_desc = NULL;
 }
 
-/* Find the rings, anew if the memory map has changed. */
-static bool map_rings(struct vq *q)
+static bool map_anew(struct vq *q, uint64_t generation)
 {
 	struct vm *vm = q->vm;
-	uint64_t generation = atomic_load(&vm->mem.generation);
 
-	if (q->host_desc && q->generation == generation)
-		return true;
 	q->generation = generation;
 	q->host_avail = mem_ptr(vm, q->avail, 6 + 2 * (uint64_t)q->size,
 				MEM_READ);
@@ -157,6 +153,15 @@ static bool map_rings(struct vq *q)
 	if (!q->host_avail || !q->host_used)
 		q->host_desc = NULL;
 	return q->host_desc;
+}
+
+/* Find the rings, anew if the memory map has changed. */
+static inline bool map_rings(struct vq *q)
+{
+	uint64_t generation = atomic_load(&q->vm->mem.generation);
+
+	return (q->host_desc && q->generation == generation) ||
+		map_anew(q, generation);
 }
 
 int vq_enable(struct vq *q)
@@ -194,17 +199,10 @@ static bool add_piece(struct vq_chain *c, uint8_t *p, uint64_t len, bool in)
 	return true;
 }
 
-/* Append one buffer to the request; NULL, or which rule it breaks. */
-static const char *add_buffer(struct vq *q, struct vq_chain *c,
-			      const struct desc *d)
+/* A buffer that is not in the main memory, or not all of it. */
+static const char *add_elsewhere(struct vq *q, struct vq_chain *c,
+				 uint64_t gpa, uint64_t left, bool in)
 {
-	bool in = d->flags & DESC_WRITE;
-	uint64_t gpa = d->addr, left = d->len, end;
-
-	if (!add_ok(gpa, left, &end))
-		return "a buffer wraps around the address space";
-	if (c->out_len + c->in_len + left > UINT32_MAX)
-		return "a request has 4 GiB or more";
 	while (left) {
 		uint64_t n = left;
 		uint8_t *p = mem_ptr_some(q->vm, gpa, &n,
@@ -217,11 +215,29 @@ static const char *add_buffer(struct vq *q, struct vq_chain *c,
 		gpa += n;
 		left -= n;
 	}
+	return NULL;
+}
+
+/* Append one buffer to the request; NULL, or which rule it breaks. */
+static const char *add_buffer(struct vq *q, struct vq_chain *c,
+			      const struct desc *d)
+{
+	uint8_t *p = mem_main_ptr(&q->vm->mem, d->addr, d->len);
+	bool in = d->flags & DESC_WRITE;
+	uint64_t end;
+
+	if (!add_ok(d->addr, d->len, &end))
+		return "a buffer wraps around the address space";
+	if (c->out_len + c->in_len + d->len > UINT32_MAX)
+		return "a request has 4 GiB or more";
 	if (in)
 		c->in_len += d->len;
 	else
 		c->out_len += d->len;
-	return NULL;
+	if (!p || !d->len)
+		return add_elsewhere(q, c, d->addr, d->len, in);
+	return add_piece(c, p, d->len, in) ? NULL :
+		"a request has too many pieces";
 }
 
 /* Where a chain is being followed: the ring's table, then perhaps another. */
@@ -246,7 +262,9 @@ static const char *enter_table(struct vq *q, struct walk *w,
 		return "an indirect table's length is no multiple of 16";
 	if (d->len / DESC_SIZE > q->max_size)
 		return "an indirect table is longer than the queue";
-	w->table = mem_ptr(q->vm, d->addr, d->len, MEM_READ);
+	w->table = mem_main_ptr(&q->vm->mem, d->addr, d->len);
+	if (!w->table)
+		w->table = mem_ptr(q->vm, d->addr, d->len, MEM_READ);
 	if (!w->table)
 		return "an indirect table is not in memory";
 	w->n = d->len / DESC_SIZE;
@@ -304,10 +322,30 @@ static bool peek(const struct vq *q, unsigned i, const uint8_t **desc)
 	return head < q->size;
 }
 
-/* Where a descriptor points; it is only looked at, so NULL is no error. */
+/* Where a descriptor points, if that is the main memory; else NULL, which is no
+ * error here.
+ */
 static const uint8_t *target(struct vq *q, const struct desc *d)
 {
-	return mem_ptr(q->vm, d->addr, DESC_SIZE, MEM_READ);
+	return mem_main_ptr(&q->vm->mem, d->addr, DESC_SIZE);
+}
+
+/* What will be written, fetched for that: __builtin_prefetch() fetches for reading
+ * only, unless the compiler may take the CPU for a newer one.  All that run 64-bit
+ * code know the instruction, or take it for none.
+ */
+static inline void prefetch_to_write(const void *p)
+{
+#ifdef __x86_64__
+	__asm__ volatile("prefetchw %0" : : "m"(*(const uint8_t *)p));
+#else
+	__builtin_prefetch(p, 1);
+#endif
+}
+
+static uint8_t *next_used_entry(const struct vq *q)
+{
+	return q->host_used + 4 + 8 * (size_t)(q->next_used & (q->size - 1));
 }
 
 /* A request's descriptor, its table and its first bytes lie in three lines that
@@ -332,8 +370,10 @@ static void look_ahead(struct vq *q, unsigned n)
 		if (!desc)
 			return;
 		d = load_desc(desc);
+		desc = target(q, &d);
 		/* Where its status is written too, as a rule. */
-		__builtin_prefetch(target(q, &d), 1);
+		if (desc)
+			prefetch_to_write(desc);
 	}
 }
 
@@ -380,6 +420,8 @@ int vq_pop(struct vq *q, struct vq_chain *c)
 	q->next_avail++;
 	q->n_seen--;
 	q->in_flight++;
+	prefetch_to_write(next_used_entry(q));
+	prefetch_to_write(q->host_used);
 	look_ahead(q, q->n_seen);
 	return 1;
 }
@@ -394,6 +436,8 @@ void vq_wrote(const struct vq_chain *c)
 {
 	unsigned i;
 
+	if (!c->q->vm->accel->mem_wrote)
+		return;
 	for (i = c->n_out; i < c->n_out + c->n_in; i++)
 		mem_wrote(c->q->vm, c->iov[i].iov_base, c->iov[i].iov_len);
 }
@@ -406,7 +450,7 @@ void vq_push(struct vq *q, const struct vq_chain *c, uint32_t written)
 	landed(q);
 	if (q->broken || !map_rings(q))
 		return;
-	entry = q->host_used + 4 + 8 * (size_t)(q->next_used & (q->size - 1));
+	entry = next_used_entry(q);
 	__atomic_store_n((uint32_t *)entry, htole32(c->head),
 			 __ATOMIC_RELAXED);
 	__atomic_store_n((uint32_t *)(entry + 4), htole32(written),
