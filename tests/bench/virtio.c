@@ -7,10 +7,12 @@
  *
  * ONLY in the environment: part of the name of the rows that are wanted.
  *
- * "wall" compares requests a second, with the driver on a CPU of its own where
- * there is one; "CPU" what the pullers' threads take for a request beside what
- * the library's threads take, which other load on the machine does not change.
+ * "wall" compares requests a second; "CPU" what the pullers' threads take for a
+ * request beside what the library's threads take.  The driver has a CPU of its own
+ * where there are two, and both run on the others: left alone, the scheduler wakes
+ * a puller on the driver's CPU as often as not, and then measures itself.
  */
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -28,7 +30,7 @@
 #define DEPTH	32u
 #define ROUNDS	5u
 #define MAX_THREADS 4u
-#define POLL_PAUSE 12000u
+#define POLL_PAUSE 6e-6			/* seconds */
 
 struct load {
 	const char *name;
@@ -48,20 +50,20 @@ static const struct load loads[] = {
 
 /* Both read into the same bytes of the guest's memory: a slot for each request
  * that is under way, with its header and status before its data.  Slots are an
- * odd number of pages apart, as what guests use is; else all would fall into the
- * same few lines of a cache.
+ * odd number of pages apart, and headers not all at the start of a page, as what
+ * guests use is; else all would fall into the same few lines of a cache.
  */
 #define SLOT_LEN ((2u << 20) + 5 * 4096u)
 #define SLOT_DATA 4096u
 
 static uint64_t header_of(uint64_t slot)
 {
-	return VRING_DATA + slot * SLOT_LEN;
+	return VRING_DATA + slot * SLOT_LEN + slot % 16 * 192;
 }
 
 static uint64_t data_of(uint64_t slot)
 {
-	return header_of(slot) + SLOT_DATA;
+	return VRING_DATA + slot * SLOT_LEN + SLOT_DATA;
 }
 
 struct result {
@@ -81,6 +83,31 @@ static uint64_t offset_of(const struct load *l, uint64_t i, uint64_t *random)
 	uint64_t slots = DISK / l->len;
 
 	return (l->random ? fault_random(random) : i) % slots * l->len;
+}
+
+/* Where the driver runs, and what is measured.  Threads start on the CPUs of who
+ * starts them.
+ */
+struct cpus {
+	cpu_set_t driver, measured;
+};
+
+static void find_cpus(struct cpus *cpus)
+{
+	unsigned i = 0;
+
+	CHECK(!sched_getaffinity(0, sizeof(cpus->measured), &cpus->measured));
+	while (!CPU_ISSET(i, &cpus->measured))
+		i++;
+	CPU_ZERO(&cpus->driver);
+	CPU_SET(i, &cpus->driver);
+	if (CPU_COUNT(&cpus->measured) > 1)
+		CPU_CLR(i, &cpus->measured);
+}
+
+static void run_on(const cpu_set_t *set)
+{
+	CHECK(!sched_setaffinity(0, sizeof(*set), set));
 }
 
 /* The library alone. */
@@ -172,6 +199,7 @@ static struct result device(struct vm *vm, struct blk *b, const struct load *l)
 	struct result result;
 	struct vdev d;
 	uint32_t len;
+	double until;
 	int head;
 
 	vdev_open(&d, vm, VM_BUS_MMIO, 0, 0);
@@ -198,8 +226,9 @@ static struct result device(struct vm *vm, struct blk *b, const struct load *l)
 		/* As rarely as a guest that waits for interrupts, or the
 		 * device would wait for its cache lines.
 		 */
-		for (i = 0; i < POLL_PAUSE; i++)
-			atomic_signal_fence(memory_order_seq_cst);
+		until = seconds(CLOCK_MONOTONIC) + POLL_PAUSE;
+		while (seconds(CLOCK_MONOTONIC) < until)
+			;
 		while ((head = vring_poll(&d, 0, &len)) >= 0) {
 			CHECK_EQ(len, l->len + 1);
 			free_slots[n_free++] = slot_of[head];
@@ -217,8 +246,9 @@ static double better(double a, double b)
 	return a == 0 || b < a ? b : a;
 }
 
-static void compare(const char *format, struct img *img, struct vm *vm,
-		    const struct load *l, unsigned threads)
+static void compare(const struct cpus *cpus, const char *format,
+		    struct img *img, struct vm *vm, const struct load *l,
+		    unsigned threads)
 {
 	struct blk *b = (struct blk *)vm->devices;
 	struct result lib = { 0, 0 }, dev = { 0, 0 };
@@ -230,10 +260,13 @@ static void compare(const char *format, struct img *img, struct vm *vm,
 		return;
 	/* In turns, and the best of each, so that other load hits both. */
 	for (i = 0; i < ROUNDS; i++) {
-		struct result r = library(img, vm, l, threads);
+		struct result r;
 
+		run_on(&cpus->measured);
+		r = library(img, vm, l, threads);
 		lib.wall = better(lib.wall, r.wall);
 		lib.cpu = better(lib.cpu, r.cpu);
+		run_on(&cpus->driver);
 		r = device(vm, b, l);
 		dev.wall = better(dev.wall, r.wall);
 		dev.cpu = better(dev.cpu, r.cpu);
@@ -273,10 +306,12 @@ int main(int argc, char **argv)
 	static const char *const formats[] = { "raw", "qcow2" };
 	static const unsigned threads[] = { 1, 2 };
 	struct accel accel = accel_fake;
+	struct cpus cpus;
 	struct err e;
 	unsigned f, t, i;
 
 	accel.mem_wrote = NULL;		/* as KVM */
+	find_cpus(&cpus);
 	CHECK(!chdir(argc > 1 ? argv[1] : "/dev/shm"));
 	printf("%35s  %19s  %6s  %17s  %6s\n", "", "requests a second", "wall",
 	       "us of CPU each", "CPU");
@@ -295,9 +330,10 @@ int main(int argc, char **argv)
 			fakevm_real_clock(vm);
 			last = t == 1;
 			vm->accel = &accel;
+			run_on(&cpus.measured);
 			CHECK_OK(vm_add_disk(vm, img, &disk, &e));
 			for (i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)
-				compare(formats[f], img, vm, &loads[i],
+				compare(&cpus, formats[f], img, vm, &loads[i],
 					threads[t]);
 			vm->accel = &accel_fake;
 			vm_free(vm);

@@ -326,9 +326,14 @@ static int add_indirect(struct vdev *d, unsigned queue,
 	struct vring *r = &d->rings[queue];
 	unsigned head = r->free[--r->n_free], i;
 	uint64_t gpa = VRING_TABLES + ((uint64_t)queue * 256 + head) * 4096;
-	struct vring table = { .desc = mem_ptr(d->vm, gpa, 4096, MEM_WRITE) };
+	struct vring table;
 
-	CHECK(table.desc && n <= 256);
+	CHECK(n <= 256);
+	/* As what a guest allocates: not all in the same few lines of a cache. */
+	if (n <= 128)
+		gpa += head % 32 * 64;
+	table.desc = mem_ptr(d->vm, gpa, 16 * n, MEM_WRITE);
+	CHECK(table.desc);
 	for (i = 0; i < n; i++)
 		vring_put_desc(&table, i, bufs[i].gpa, bufs[i].len,
 			       (bufs[i].in ? VRING_WRITE : 0) |
