@@ -58,6 +58,12 @@ static int refuse_disk(struct source *s, size_t i, struct err *e)
 			    "image with vimg convert, and name that instead.",
 			    "Disk %zu ('%s') is a device or LUN of the old "
 			    "host, not a file.", i + 1, name);
+	else if (!d->path && !d->member)
+		rc = refuse(s, e, "disk-not-a-file", "Copy it into an image "
+			    "with vimg convert, and let the description name "
+			    "that file.", "Disk %zu ('%s') is in no file, but "
+			    "on the network, in a pool or nowhere.", i + 1,
+			    name);
 	if (!rc && d->independent)
 		rc = refuse(s, e, "disk-independent", "Make it an ordinary "
 			    "(dependent) disk in the machine's settings, "

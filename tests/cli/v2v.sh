@@ -161,6 +161,14 @@ sed 's/scsi0:0.fileName/scsi0:0.mode = "independent-persistent"\n&/' \
 	vm/small.vmx >vm/indep.vmx
 expect_exit 3 "$V2V" plan vm/indep.vmx
 says disk-independent
+cat >vm/remote.xml <<-'EOF'
+	<domain type='kvm'><name>remote</name><memory>65536</memory><devices>
+	<disk type='network' device='disk'><source protocol='nbd'>
+	<host name='192.0.2.1' port='10809'/></source><target dev='vda'/></disk>
+	</devices></domain>
+EOF
+expect_exit 3 "$V2V" plan vm/remote.xml
+says disk-not-a-file
 mkdir vm/small.vmx.lck
 expect_exit 3 "$V2V" plan vm/small.vmx
 says source-in-use
