@@ -152,3 +152,24 @@ int opt_file_hints(const struct img_create_args *args, struct err *e)
 	rc = opt_size(args, "extent_size_hint", &hint, e);
 	return rc ? rc : opt_bool(args, "nocow", &nocow, e);
 }
+
+int img_data_units(struct img *img, uint64_t unit, uint64_t *n)
+{
+	uint64_t pos = 0, end = 0, start;
+	struct img_extent x;
+	int rc;
+
+	*n = 0;
+	while (pos < img->size) {
+		rc = img_map(img, pos, img->size - pos, &x);
+		if (rc)
+			return rc;
+		if (!(x.flags & (IMG_EXT_ZERO | IMG_EXT_HOLE))) {
+			start = max_u64(end, pos / unit);
+			end = div_round_up(pos + x.len, unit);
+			*n += end - start;
+		}
+		pos += x.len;
+	}
+	return 0;
+}

@@ -167,6 +167,11 @@ int img_read_backing(struct img *img, void *buf, size_t len, uint64_t offset);
 /* For drivers: write zeroes as data, where img_zero() might leave a hole. */
 int img_write_zeroes(struct img *img, uint64_t len, uint64_t offset);
 
+/* For drivers, to measure: in how many units of this many bytes, from offset 0 on,
+ * the image has data.  0 or what img_map() returns.
+ */
+int img_data_units(struct img *img, uint64_t unit, uint64_t *n);
+
 /* For drivers: img_locate() fills ext->fd, fd_offset, fd_name from the layer
  * `in`, or leaves fd at -1.
  */

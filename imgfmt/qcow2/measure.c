@@ -33,29 +33,6 @@ static uint64_t full_size(const struct qcow2_header *h, uint64_t size)
 	return (meta + n + refcount_clusters(h, meta + n)) << h->cluster_bits;
 }
 
-/* Bytes of the clusters in which `src` has data. */
-static int data_size(const struct qcow2_header *h, struct img *src,
-		     uint64_t *bytes)
-{
-	uint64_t pos = 0, end = 0, start;
-	struct img_extent x;
-	int rc;
-
-	*bytes = 0;
-	while (pos < src->size) {
-		rc = img_map(src, pos, src->size - pos, &x);
-		if (rc)
-			return rc;
-		if (!(x.flags & (IMG_EXT_ZERO | IMG_EXT_HOLE))) {
-			start = max_u64(end, round_down(pos, h->cluster_size));
-			end = round_up(pos + x.len, h->cluster_size);
-			*bytes += end - start;
-		}
-		pos += x.len;
-	}
-	return 0;
-}
-
 struct bitmap_sum {
 	const struct qcow2_header *h;
 	uint64_t size, bytes, dir_len;
@@ -101,9 +78,10 @@ static int measure(const struct img_create_args *args,
 	    (src && (args->backing || h->backing_name))) {
 		data = size;
 	} else if (src) {
-		rc = data_size(h, src, &data);
+		rc = img_data_units(src, h->cluster_size, &data);
 		if (rc)
 			return fail_rc(e, rc, "Unable to get block status");
+		data *= h->cluster_size;
 	}
 	out->fully_allocated = full_size(h, size);
 	out->required = out->fully_allocated - size + data;

@@ -10,28 +10,6 @@
 #include "imgfmt/base/buf.h"
 #include "stream_write.h"
 
-/* Grains in which `src` has data. */
-static int count_grains(struct img *src, uint64_t *grains)
-{
-	uint64_t pos = 0, end = 0, start;
-	struct img_extent x;
-	int rc;
-
-	*grains = 0;
-	while (pos < src->size) {
-		rc = img_map(src, pos, src->size - pos, &x);
-		if (rc)
-			return rc;
-		if (!(x.flags & (IMG_EXT_ZERO | IMG_EXT_HOLE))) {
-			start = max_u64(end, pos / VMDK_GRAIN);
-			end = div_round_up(pos + x.len, VMDK_GRAIN);
-			*grains += end - start;
-		}
-		pos += x.len;
-	}
-	return 0;
-}
-
 static uint64_t grain_room(const struct vmdk_new *n)
 {
 	if (!n->stream)
@@ -102,7 +80,7 @@ int vmdk_measure(const struct img_create_args *args, struct img *src,
 	all = used = div_round_up(n.size, VMDK_GRAIN);
 	/* How much a parent shares is not known: the worst is assumed. */
 	if (src && !n.backing)
-		rc = count_grains(src, &used);
+		rc = img_data_units(src, VMDK_GRAIN, &used);
 	if (rc)
 		return fail_rc(e, rc, "Unable to get block status");
 	if (!src)
