@@ -114,6 +114,19 @@ int refuse_in_use(struct source *s, struct err *e)
 		      "Another process has it open: %s.", why);
 }
 
+int refuse_chain(struct source *s, size_t index, const char *name,
+		 struct err *e)
+{
+	char why[sizeof(e->text)];
+
+	snprintf(why, sizeof(why), "%s", e ? e->text : "");
+	return refuse(s, e, "snapshot-chain", "Bring all files of its chain of "
+		      "snapshots here as they were, or delete (consolidate) the "
+		      "snapshots where the machine comes from.",
+		      "Disk %zu ('%s') stands on another one that is not there "
+		      "or not the right one: %s.", index + 1, name, why);
+}
+
 void refusals_free(struct source *s)
 {
 	for (size_t i = 0; i < s->n_refusals; i++) {

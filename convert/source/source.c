@@ -165,16 +165,18 @@ static int describe(const char *const *names, size_t n,
 	return rc;
 }
 
+/* `flags`: further IMG_*. */
 static int open_image(const struct source *s, const struct source_args *args,
-		      size_t index, struct img **out, struct err *e)
+		      size_t index, unsigned flags, struct img **out,
+		      struct err *e)
 {
 	const struct machine_disk *d = &s->machine.disks[index];
-	unsigned flags = args->flags & SOURCE_SHARE ? IMG_SHARE : 0;
 	struct img_open_args open = {
-		.format = d->format, .flags = flags,
-		.resolver = args->resolver,
+		.format = d->format, .resolver = args->resolver,
 	};
 
+	flags |= args->flags & SOURCE_SHARE ? IMG_SHARE : 0;
+	open.flags = flags;
 	/* What the command line names may lie anywhere; what a description names
 	 * not, even if it says that it was made up once.
 	 */
@@ -184,6 +186,24 @@ static int open_image(const struct source *s, const struct source_args *args,
 				 e);
 }
 
+/* Opening the disk has failed so: is it what it stands on? */
+static bool breaks_chain(const struct source *s, const struct source_args *args,
+			 size_t index, int rc)
+{
+	struct img *img;
+
+	switch (rc) {
+	case -ENOENT: case -ENOTDIR: case -EINVAL: case -EUCLEAN: case -ENOTSUP:
+		break;
+	default:
+		return false;
+	}
+	if (open_image(s, args, index, IMG_NO_BACKING, &img, NULL))
+		return false;
+	img_close(img, NULL);
+	return true;
+}
+
 static int open_disk(struct source *s, const struct source_args *args,
 		     size_t index, struct err *e)
 {
@@ -191,8 +211,10 @@ static int open_disk(struct source *s, const struct source_args *args,
 	struct source_disk *sd = &s->disks[s->n_disks];
 	const char *name = d->member ? d->member : d->file ? d->file : d->path;
 	struct img *img;
-	int rc = open_image(s, args, index, &img, e);
+	int rc = open_image(s, args, index, 0, &img, e);
 
+	if (rc && breaks_chain(s, args, index, rc))
+		return refuse_chain(s, index, name ? name : "", e);
 	if (rc)
 		return fail_prefix(e, rc, "disk %zu ('%s')", index + 1,
 				   name ? name : "");
@@ -227,7 +249,7 @@ static int open_disks(struct source *s, const struct source_args *args,
 	for (size_t i = 0; i < n && !rc; i++)
 		if (s->machine.disks[i].medium == MEDIUM_DISK)
 			rc = open_disk(s, args, i, e);
-	if (!rc && !s->n_disks)
+	if (!rc && !s->n_disks && !s->n_refusals)
 		rc = fail(e, ENOTSUP, "'%s' has no hard disk",
 			  s->machine.source_path);
 	return rc;
@@ -249,8 +271,9 @@ int source_open(const char *const *names, size_t n,
 	rc = open_disks(out, args, e);
 	if (rc == -EBUSY || rc == -EAGAIN)
 		return refuse_in_use(out, e);
-	if (!rc)
-		rc = volumes_open(out->imgs, out->n_disks, &out->volumes, e);
+	if (rc || out->n_refusals)
+		return rc;
+	rc = volumes_open(out->imgs, out->n_disks, &out->volumes, e);
 	if (!rc)
 		rc = linux_inspect(out->imgs, &out->volumes, &out->guest, e);
 	return rc;

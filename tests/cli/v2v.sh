@@ -169,6 +169,18 @@ cat >vm/remote.xml <<-'EOF'
 EOF
 expect_exit 3 "$V2V" plan vm/remote.xml
 says disk-not-a-file
+"$VIMG" create -q -f vmdk vm/parent.vmdk 10M
+"$VIMG" create -q -f vmdk -b parent.vmdk -F vmdk vm/child.vmdk
+sed 's/^scsi0:0.fileName.*/scsi0:0.fileName = "child.vmdk"/' vm/small.vmx \
+	>vm/chain.vmx
+expect_exit 3 "$V2V" plan vm/chain.vmx
+says no-linux
+rm vm/parent.vmdk
+expect_exit 3 "$V2V" convert --no-boot-test vm/chain.vmx -o x --to vmm
+says snapshot-chain
+"$VIMG" create -q -f vmdk vm/parent.vmdk 10M	# another one
+expect_exit 3 "$V2V" plan vm/chain.vmx
+says snapshot-chain
 mkdir vm/small.vmx.lck
 expect_exit 3 "$V2V" plan vm/small.vmx
 says source-in-use
