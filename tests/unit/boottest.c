@@ -234,6 +234,9 @@ static void check_one(struct img *img, const struct expect *x)
 static void test_passes(void)
 {
 	const struct expect list[] = {
+		{ "a slow device", AFTER(init, SAY("[ ***] Job dev-sdb1.device/start "
+		  "running (14min 59s / no limit)\r"), WAIT(20000),
+		  SAY("\ndebian login: ")), .passed = true, .stage = BOOT_LOGIN },
 		{ "getty and the kernel, one behind the other", AFTER(init,
 		  SAY("\r\ndebian login: [   40.045860] vmxnet3: up\r\n")),
 		  .passed = true, .stage = BOOT_LOGIN },
@@ -414,6 +417,14 @@ static void test_causes(void)
 		    NO_DISK_DRIVER),
 		ROW(initramfs_without_disk, "Entering emergency mode. Exit the "
 		    "shell to continue.\n", KERNEL, NO_DISK_DRIVER),
+		ROW(initramfs_without_disk, "[ ***] (2 of 2) Job dev-sda2.device"
+		    "/start running (15min 1s / no limit)\r", KERNEL,
+		    NO_DISK_DRIVER),
+		ROW(initramfs, "[*** ] A start job is running for /dev/disk/by-"
+		    "uuid/1\342\200\246 (1h 2min 3s / no limit)\r", KERNEL,
+		    ROOT_NOT_FOUND),
+		ROW(init, "[***  ] Job dev-sdb1.device/start running (20min / no "
+		    "limit)\r", INIT, FSTAB_DEVICE),
 		ROW(initramfs, "Entering emergency mode. Exit the shell to "
 		    "continue.\n", KERNEL, EMERGENCY),
 		ROW(initramfs, "ALERT!  UUID=1a-2b does not exist.  Dropping to"

@@ -20,6 +20,11 @@
 #define SAYS(kind, first, pattern) \
 	{ pattern, RULE_##kind, CAUSE_NONE, first, END }
 
+/* systemd has waited for a device for a quarter of an hour, and would for ever. */
+#define WAITS_FOR_DEVICE \
+	"[Jj]ob (dev-|is running for /dev/).*" \
+	"\\((1[5-9]min|[2-5][0-9]min|[0-9]+h|[0-9]+d).* / no limit\\)"
+
 const struct rule boot_rules[] = {
 	/* SeaBIOS. */
 	FATAL(NOT_BOOTABLE, FW, LD, "^No bootable device\\."),
@@ -74,6 +79,7 @@ const struct rule boot_rules[] = {
 	HINT(ROOT_NOT_FOUND, KN, END, "VFS: Cannot open root device"),
 	FATAL(ROOT_NOT_FOUND, KN, END, "VFS: Unable to mount root fs"),
 	HINT(ROOT_NOT_FOUND, KN, RT, "(Volume group|VG) .* not found"),
+	FATAL(ROOT_NOT_FOUND, KN, KN, WAITS_FOR_DEVICE),
 	HINT(ROOT_MOUNT, KN, END, "mount: ?(mounting )?.* on /(root|sysroot).* "
 	     "failed"),
 	HINT(ROOT_MOUNT, KN, END, "Failed to mount .* as root file system"),
@@ -99,6 +105,7 @@ const struct rule boot_rules[] = {
 	/* What fstab wants and is not there. */
 	HINT(FSTAB_DEVICE, RT, END, "Timed out waiting for device"),
 	HINT(FSTAB_DEVICE, RT, END, "Job .*\\.device/start timed out"),
+	FATAL(FSTAB_DEVICE, RT, END, WAITS_FOR_DEVICE),
 
 	/* The kernel itself. */
 	FATAL(KERNEL_PANIC, KN, END, "Kernel panic - not syncing"),
