@@ -193,7 +193,8 @@ static bool breaks_chain(const struct source *s, const struct source_args *args,
 	struct img *img;
 
 	switch (rc) {
-	case -ENOENT: case -ENOTDIR: case -EINVAL: case -EUCLEAN: case -ENOTSUP:
+	case -ENOENT: case -ENOTDIR: case -EISDIR: case -ELOOP:
+	case -EINVAL: case -EUCLEAN: case -ENOTSUP:
 		break;
 	default:
 		return false;

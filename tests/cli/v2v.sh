@@ -181,6 +181,10 @@ says snapshot-chain
 "$VIMG" create -q -f vmdk vm/parent.vmdk 10M	# another one
 expect_exit 3 "$V2V" plan vm/chain.vmx
 says snapshot-chain
+"$VIMG" create -q -f qcow2 -u -b loop2 -F qcow2 vm/loop1 1M
+"$VIMG" create -q -f qcow2 -u -b loop1 -F qcow2 vm/loop2 1M
+expect_exit 3 "$V2V" plan vm/loop1
+says snapshot-chain
 mkdir vm/small.vmx.lck
 expect_exit 3 "$V2V" plan vm/small.vmx
 says source-in-use
