@@ -452,6 +452,8 @@ static void test_causes(void)
 		    "(initramfs) ", KERNEL, INITRAMFS_SHELL),
 		ROW(init, "[ 9.0] Kernel panic - not syncing: sysrq\n", INIT,
 		    KERNEL_PANIC),
+		ROW(init, "debian login: [    9.000000] Kernel panic - not "
+		    "syncing: sysrq\n", LOGIN, KERNEL_PANIC),
 	};
 	struct img *img = disk(bootable());
 

@@ -436,6 +436,7 @@ void vq_wrote(const struct vq_chain *c)
 {
 	unsigned i;
 
+	/* Asked once, not for each piece: KVM's CPUs see it by themselves. */
 	if (!c->q->vm->accel->mem_wrote)
 		return;
 	for (i = c->n_out; i < c->n_out + c->n_in; i++)
