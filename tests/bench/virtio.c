@@ -9,8 +9,9 @@
  *
  * "wall" compares requests a second; "CPU" what the pullers' threads take for a
  * request beside what the library's threads take.  The driver has a CPU of its own
- * where there are two, and both run on the others: left alone, the scheduler wakes
- * a puller on the driver's CPU as often as not, and then measures itself.
+ * where there are two, and what is compared runs on the others: left alone, the
+ * scheduler wakes a puller on the driver's CPU as often as not, and the figures are
+ * those of two threads that share one.
  */
 #include <sched.h>
 #include <stdatomic.h>
